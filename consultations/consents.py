@@ -1,0 +1,39 @@
+"""The exact words patients agree to. A change of words is a new version, never an edit."""
+
+from dataclasses import dataclass
+
+from .models import Consent
+
+
+@dataclass(frozen=True)
+class Wording:
+    kind: Consent.Kind
+    field: str
+    version: str
+    text: str
+    required: bool = False
+
+
+HEALTH_DATA = Wording(
+    Consent.Kind.HEALTH_DATA,
+    "consent_health_data",
+    "2026-11",
+    "I agree that the practice's own staff read and store what I write here, which may say "
+    "something about my health, in order to answer this request.",
+    required=True,
+)
+VOICEMAIL = Wording(
+    Consent.Kind.VOICEMAIL,
+    "may_leave_voicemail",
+    "2026-11",
+    "You may leave a voicemail at this number. Others who use the phone might hear it.",
+)
+TEXT = Wording(
+    Consent.Kind.TEXT,
+    "may_text",
+    "2026-11",
+    "You may send me text messages at this number. They will hold no health details.",
+)
+
+# Those on the form, in its order.
+ON_THE_FORM = (HEALTH_DATA, VOICEMAIL, TEXT)

@@ -1,0 +1,200 @@
+"""The rules of triage. Every change of a request's state is one verb here, with an actor.
+
+A verb checks the rule, changes the row only if it still is as the actor saw it, and writes
+the event in the same transaction. The slower of two colleagues gets a TriageError that says
+what happened meanwhile; nothing is overwritten.
+"""
+
+from django.db import transaction
+from django.utils import timezone
+
+from .models import (
+    OPEN,
+    CloseReason,
+    ConsultationRequest,
+    ContactAttempt,
+    Event,
+    Status,
+)
+
+# The one table of allowed moves: drives the check below, the admin's buttons and the tests.
+NEXT = {
+    Status.NEW: (
+        Status.ATTEMPTING,
+        Status.IN_CONTACT,
+        Status.CLOSED,
+        Status.SPAM,
+    ),
+    Status.ATTEMPTING: (
+        Status.IN_CONTACT,
+        Status.CLOSED,
+        Status.SPAM,
+    ),
+    Status.IN_CONTACT: (
+        Status.BOOKED,
+        Status.CLOSED,
+    ),
+    Status.BOOKED: (
+        Status.IN_CONTACT,
+        Status.CLOSED,
+    ),
+    Status.CLOSED: (
+        Status.ATTEMPTING,
+        Status.IN_CONTACT,
+    ),
+    Status.QUARANTINED: (
+        Status.NEW,
+        Status.SPAM,
+    ),
+    Status.SPAM: (Status.NEW,),
+    Status.DUPLICATE: (),  # Left only by undoing the merge.
+}
+
+# States that a member of staff can only have reached by speaking or writing to the patient.
+ANSWERED = (Status.IN_CONTACT, Status.BOOKED)
+
+
+class TriageError(Exception):
+    """The change was not made; the message says why and what to do, for the person who tried."""
+
+
+def assign(request, to, *, by):
+    """Gives the request to `to` (a user, or None to release it), if its owner is unchanged.
+
+    Raises TriageError when somebody else took it meanwhile, naming them.
+    """
+    was = request.owner
+    if was == to:
+        return
+    with transaction.atomic():
+        _update(request, {"owner": was}, owner=to)
+        whom = f"Given to {to}" if to else "Released"
+        _record(request, Event.Kind.ASSIGNED, by, f"Claimed by {to}" if to == by else whom)
+
+
+def claim(request, *, by):
+    """Takes an unowned request. Raises TriageError, naming the owner, when it has one."""
+    if request.owner_id and request.owner_id != by.pk:
+        raise TriageError(f"{request.owner} already has this request.")
+    assign(request, by, by=by)
+
+
+def move(request, to, *, by, note="", reason=""):
+    """Moves the request to status `to` and records it.
+
+    Closing needs a `reason` (a CloseReason). Raises TriageError when NEXT does not allow
+    the move or a colleague moved the request first.
+    """
+    to = Status(to)
+    was = Status(request.status)
+    if to not in NEXT[was]:
+        raise TriageError(f"A request that is “{was.label}” cannot become “{to.label}”.")
+    if (to == Status.CLOSED) != bool(reason):
+        raise TriageError("Choose a reason for closing; only closing has one.")
+    if reason and reason not in CloseReason.values:
+        raise TriageError("Choose one of the listed reasons for closing.")
+    now = timezone.now()
+    changes = {"status": to, "close_reason": reason}
+    changes["closed_at"] = now if to == Status.CLOSED else None
+    if to in ANSWERED and request.first_response_at is None:
+        changes["first_response_at"] = changes["last_contact_at"] = now
+    if to not in OPEN:
+        changes["follow_up_on"] = None
+    with transaction.atomic():
+        _update(request, {"status": was}, **changes)
+        _record(
+            request,
+            Event.Kind.MOVED,
+            by,
+            CloseReason(reason).label if reason else "",
+            note=note,
+            from_status=was,
+            to_status=to,
+        )
+
+
+def add_note(request, text, *, by):
+    """Appends a note. Raises TriageError for an empty one."""
+    if not text.strip():
+        raise TriageError("Write the note before saving it.")
+    return _record(request, Event.Kind.NOTED, by, note=text.strip())
+
+
+def record_contact(request, channel, outcome, *, by, note="", follow_up_on=None):
+    """Logs one try to reach the patient; the first stops the first-response clock.
+
+    A new request moves on by itself: to “in contact” when the patient was reached, else to
+    “trying to reach”. Raises TriageError when the request is not open or has changed.
+    """
+    if request.status not in OPEN:
+        raise TriageError("Reopen this request before logging a contact.")
+    reached = outcome == ContactAttempt.Outcome.REACHED
+    now = timezone.now()
+    was = Status(request.status)
+    to = _after_contact(was, reached)
+    changes = {"last_contact_at": now, "status": to}
+    if request.first_response_at is None:
+        changes["first_response_at"] = now
+    if follow_up_on:
+        changes["follow_up_on"] = follow_up_on
+    with transaction.atomic():
+        _update(request, {"status": was}, **changes)
+        summary = (
+            f"{ContactAttempt.Channel(channel).label}: {ContactAttempt.Outcome(outcome).label}"
+        )
+        event = _record(request, Event.Kind.CONTACTED, by, summary, note=note)
+        if to != was:
+            _record(request, Event.Kind.MOVED, by, from_status=was, to_status=to)
+        if follow_up_on:
+            _record(request, Event.Kind.FOLLOW_UP, by, f"Follow up on {follow_up_on:%d %b %Y}")
+        return ContactAttempt.objects.create(
+            request=request, event=event, channel=channel, outcome=outcome
+        )
+
+
+def follow_up(request, on, *, by):
+    """Sets the day of the next step, or clears it with None. Only open requests have one."""
+    if on and request.status not in OPEN:
+        raise TriageError("Reopen this request before planning a follow-up.")
+    with transaction.atomic():
+        _update(request, {"follow_up_on": request.follow_up_on}, follow_up_on=on)
+        words = f"Follow up on {on:%d %b %Y}" if on else "Follow-up cleared"
+        _record(request, Event.Kind.FOLLOW_UP, by, words)
+
+
+def _after_contact(was, reached):
+    if reached and was in (Status.NEW, Status.ATTEMPTING):
+        return Status.IN_CONTACT
+    return Status.ATTEMPTING if was == Status.NEW else was
+
+
+def _update(request, seen, **changes):
+    """Changes the row if it still is as `seen`; else raises TriageError with what happened."""
+    rows = ConsultationRequest.objects.filter(pk=request.pk, **seen).update(**changes)
+    if not rows:
+        raise TriageError(_what_happened(request))
+    for name, value in changes.items():
+        setattr(request, name, value)
+
+
+def _what_happened(request):
+    latest = Event.objects.filter(request=request.pk).last()
+    if latest is None:
+        return "This request no longer exists. Nothing was changed."
+    now = ConsultationRequest.objects.select_related("owner").get(pk=request.pk)
+    return (
+        f"{latest.by_name or 'The system'} changed this request meanwhile: it is "
+        f"“{now.get_status_display()}” and belongs to {now.owner or 'nobody'}. "
+        "Nothing of yours was saved; look again and repeat it if it still fits."
+    )
+
+
+def _record(request, kind, by, summary="", **details):
+    return Event.objects.create(
+        request=request,
+        kind=kind,
+        by=by,
+        by_name=str(by) if by else "",
+        summary=summary,
+        **details,
+    )

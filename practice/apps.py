@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+
+
+class PracticeConfig(AppConfig):
+    name = "practice"
+    default_auto_field = "django.db.models.BigAutoField"
+
+
+class PracticeAdminConfig(AdminConfig):
+    default_site = "practice.admin_site.PracticeAdminSite"

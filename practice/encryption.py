@@ -1,0 +1,63 @@
+"""Text that the database holds only as ciphertext.
+
+`FIELD_ENCRYPTION_KEYS` lists Fernet keys, newest first: the first encrypts, all decrypt,
+so a new key can be put in front at any time. Fernet (AES-128-CBC with HMAC-SHA256, as
+specified at https://github.com/fernet/spec) authenticates: text that was altered in the
+database does not come back altered, it raises.
+"""
+
+from functools import cache
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.core.exceptions import FieldError
+from django.db import models
+
+
+class DecryptionError(Exception):
+    """The stored text was altered, or its key is no longer in FIELD_ENCRYPTION_KEYS."""
+
+
+@cache
+def _cipher(keys):
+    return MultiFernet([Fernet(key) for key in keys])
+
+
+def cipher():
+    """The MultiFernet for the keys now in the settings."""
+    return _cipher(tuple(settings.FIELD_ENCRYPTION_KEYS))
+
+
+def encrypt(text: str) -> str:
+    return cipher().encrypt(text.encode()).decode("ascii")
+
+
+def decrypt(token: str) -> str:
+    """Raises DecryptionError, which never holds the text or the token."""
+    try:
+        return cipher().decrypt(token.encode("ascii")).decode()
+    except (InvalidToken, ValueError):
+        raise DecryptionError(
+            "A stored text could not be decrypted: it was altered, or its key was removed "
+            "from FIELD_ENCRYPTION_KEYS."
+        ) from None
+
+
+class EncryptedTextField(models.TextField):
+    """A text field whose column holds ciphertext; empty text stays empty.
+
+    It cannot be searched or ordered by: every lookup but `isnull` raises FieldError,
+    because equal texts have different ciphertexts and a filter would silently find nothing.
+    """
+
+    def from_db_value(self, value, expression, connection):
+        return decrypt(value) if value else value
+
+    def get_prep_value(self, value):
+        value = super().get_prep_value(value)
+        return encrypt(value) if value else value
+
+    def get_lookup(self, lookup_name):
+        if lookup_name != "isnull":
+            raise FieldError(f"{self.name} is encrypted and cannot be searched ({lookup_name}).")
+        return super().get_lookup(lookup_name)

@@ -1,0 +1,46 @@
+"""Whom to believe about the client's address and scheme: the proxies in TRUSTED_PROXIES."""
+
+import ipaddress
+
+from django.conf import settings
+
+
+class TrustedProxyMiddleware:
+    """Puts the client's address into REMOTE_ADDR and drops forwarding headers of strangers.
+
+    The client is the last address in X-Forwarded-For that is no trusted proxy: everything
+    before it could have been written by anybody.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+        self.trusted = [ipaddress.ip_network(n, strict=False) for n in settings.TRUSTED_PROXIES]
+
+    def __call__(self, request):
+        if self._is_trusted(request.META.get("REMOTE_ADDR", "")):
+            hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+            for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
+                if not _is_address(hop):
+                    break
+                request.META["REMOTE_ADDR"] = hop
+                if not self._is_trusted(hop):
+                    break
+        else:
+            for header in ("FOR", "PROTO", "HOST", "PORT"):
+                request.META.pop(f"HTTP_X_FORWARDED_{header}", None)
+        return self.get_response(request)
+
+    def _is_trusted(self, address):
+        if not address:
+            return True  # A Unix socket: only this machine's proxy can reach it.
+        if not _is_address(address):
+            return False
+        return any(ipaddress.ip_address(address) in network for network in self.trusted)
+
+
+def _is_address(text):
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

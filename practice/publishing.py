@@ -1,0 +1,89 @@
+"""What it means for a page to be live: draft, scheduled, published or withdrawn."""
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+
+
+class PublishableQuerySet(models.QuerySet):
+    def published(self):
+        """Pages that patients may see now. A scheduled page goes live by its time alone."""
+        return self.filter(
+            models.Q(status=Publishable.Status.PUBLISHED)
+            | models.Q(status=Publishable.Status.SCHEDULED, publish_at__lte=timezone.now())
+        )
+
+
+class Publishable(models.Model):
+    """Gives a page its life cycle and the dates that its readers may rely on."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        SCHEDULED = "scheduled", "Scheduled"
+        PUBLISHED = "published", "Published"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    status = models.CharField(
+        max_length=12,
+        choices=Status.choices,
+        default=Status.DRAFT,
+        db_index=True,
+        help_text="Patients see published pages, and scheduled ones once their time has come.",
+    )
+    publish_at = models.DateTimeField(
+        "goes live at",
+        null=True,
+        blank=True,
+        help_text="Only for a scheduled page: practice time.",
+    )
+    first_published_at = models.DateTimeField(null=True, blank=True, editable=False)
+    content_changed_at = models.DateTimeField(default=timezone.now, editable=False)
+    content_version = models.PositiveIntegerField(default=1, editable=False)
+    reviewed_by = models.CharField(
+        "medical reviewer",
+        max_length=150,
+        blank=True,
+        help_text="Name and credentials of the clinician who checked this page. Leave empty "
+        "if nobody has: the page then says that it is not medically reviewed.",
+    )
+    last_reviewed = models.DateField(
+        null=True,
+        blank=True,
+        help_text="The day the reviewer read it. Mending a typing error leaves this alone.",
+    )
+    review_due = models.DateField(null=True, blank=True, help_text="When it should be read again.")
+
+    objects = PublishableQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_live(self):
+        if self.status == self.Status.SCHEDULED:
+            return self.publish_at is not None and self.publish_at <= timezone.now()
+        return self.status == self.Status.PUBLISHED
+
+    @property
+    def is_reviewed(self):
+        return bool(self.reviewed_by and self.last_reviewed)
+
+    def missing_for_publication(self):
+        """Findings, each naming its field, that forbid publication. None by default."""
+        return []
+
+    def clean(self):
+        super().clean()
+        errors = {}
+        if self.status == self.Status.SCHEDULED and self.publish_at is None:
+            errors["publish_at"] = "Say when the page goes live, or choose another status."
+        if bool(self.reviewed_by) != bool(self.last_reviewed):
+            lacking = "last_reviewed" if self.reviewed_by else "reviewed_by"
+            errors[lacking] = "A review needs both a reviewer and a date."
+        if errors:
+            raise ValidationError(errors)
+
+    def save(self, *args, **kwargs):
+        if self.is_live and self.first_published_at is None:
+            self.first_published_at = timezone.now()
+        super().save(*args, **kwargs)

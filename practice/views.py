@@ -1,0 +1,106 @@
+"""Pages about the practice itself, and those that bring everything together."""
+
+from django.core.files.storage import default_storage
+from django.db.models import Prefetch
+from django.http import FileResponse, Http404
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from consultations.views import give_form_back
+from procedures.models import Category, Performance, Procedure
+
+from .models import Closure, Location, OpeningHours, Surgeon
+
+
+@require_safe
+def home(request):
+    return render(
+        request,
+        "practice/home.html",
+        {
+            "categories": Category.objects.with_published_procedures(),
+            "surgeons": Surgeon.objects.published(),
+            "locations": Location.objects.published(),
+        },
+    )
+
+
+@require_safe
+def surgeon_list(request):
+    return render(request, "practice/surgeon_list.html", {"surgeons": Surgeon.objects.published()})
+
+
+@require_safe
+def surgeon(request, slug):
+    performances = Performance.objects.filter(
+        procedure__in=Procedure.objects.published()
+    ).select_related("procedure")
+    surgeon = get_object_or_404(
+        Surgeon.objects.published().prefetch_related(
+            Prefetch("performances", performances),
+            Prefetch("locations", Location.objects.published()),
+        ),
+        slug=slug,
+    )
+    performed = list(surgeon.performances.all())
+    return render(
+        request,
+        "practice/surgeon.html",
+        {
+            "surgeon": surgeon,
+            "featured": [each.procedure for each in performed if each.is_featured],
+            "performed": [each.procedure for each in performed],
+            "locations": surgeon.locations.all(),
+        },
+    )
+
+
+@require_safe
+def location(request, slug):
+    location = get_object_or_404(
+        Location.objects.published().prefetch_related(
+            "hours", Prefetch("surgeons", Surgeon.objects.published())
+        ),
+        slug=slug,
+    )
+    week = {label: [] for _, label in OpeningHours.Weekday.choices}
+    for hours in location.hours.all():
+        week[hours.get_weekday_display()].append(hours)
+    return render(
+        request,
+        "practice/location.html",
+        {
+            "location": location,
+            "week": week,
+            "closures": Closure.objects.upcoming(location, timezone.localdate())[:8],
+        },
+    )
+
+
+@require_safe
+def privacy(request):
+    return render(request, "practice/privacy.html")
+
+
+@require_safe
+def accessibility(request):
+    return render(request, "practice/accessibility.html")
+
+
+@require_safe
+def media(request, path):
+    """A published picture. Its name is made from its content, so it may be kept for ever."""
+    if not default_storage.exists(path):
+        raise Http404
+    response = FileResponse(default_storage.open(path))
+    response["Cache-Control"] = "public, max-age=31536000, immutable"
+    response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    return response
+
+
+def csrf_failure(request, reason=""):
+    """An expired form is given back with everything typed; elsewhere a plain page says so."""
+    if request.path == "/consultation/":
+        return give_form_back(request)
+    return render(request, "403_csrf.html", status=403)

@@ -1,0 +1,66 @@
+"""The balance gate: what a procedure page must say before patients may see it.
+
+Basis: the AMA's and ASPS's ethics of advertising and the NHS content standard ask that
+benefits never stand without risks and alternatives; the JAMA benchmarks (Silberg et al.,
+JAMA 1997;277:1244) ask for authorship, attribution, disclosure and currency.
+"""
+
+from dataclasses import dataclass
+
+KEY_FACTS = (
+    "time_in_theatre",
+    "anaesthesia",
+    "hospital_stay",
+    "back_to_work",
+    "results_visible",
+    "results_last",
+)
+
+# The sections of a page in reading order: field, heading. The page, its contents list,
+# the admin's form and the gate below all follow this list.
+SECTIONS = (
+    ("what_it_is", "What it is"),
+    ("who_it_is_for", "Who it may help"),
+    ("who_it_is_not_for", "Who it is not for"),
+    ("alternatives", "Alternatives, including no surgery"),
+    ("benefits", "Benefits"),
+    ("risks", "Risks"),
+    ("preparation", "How to prepare"),
+    ("the_day", "The day of surgery"),
+    ("recovery", "Recovery"),
+    ("when_to_get_help", "When to get help"),
+    ("cost_and_insurance", "Cost and insurance"),
+)
+HEADINGS = dict(SECTIONS)
+
+# Without these a page may not be published: field, why a reader needs it.
+REQUIRED = {
+    "alternatives": "A patient can only choose if they know the other ways, and no surgery is one.",
+    "risks": "Benefits may not be shown without the risks.",
+    "when_to_get_help": "After surgery a patient must know when to call, and whom.",
+    "sources": "Readers must be able to see where the statements come from.",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that stands in the way of publication, and the field that mends it."""
+
+    field: str
+    message: str
+
+
+def missing(procedure, sources=None):
+    """Findings for every required part that `procedure` lacks, in the order of REQUIRED.
+
+    `sources` is the number of sources there will be once a form is saved; without it the
+    stored ones are counted.
+    """
+    if sources is None:
+        sources = procedure.sources.count() if procedure.pk else 0
+    present = {"sources": sources}
+    return [
+        Finding(field, f"{HEADINGS.get(field, 'Sources')} is empty. {why}")
+        for field, why in REQUIRED.items()
+        if not present.get(field, "" if field == "sources" else getattr(procedure, field).strip())
+    ]
