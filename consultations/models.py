@@ -147,9 +147,15 @@ class ConsultationRequest(models.Model):
     duplicate_of = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="duplicates"
     )
+    # An earlier request of what seems to be the same person; staff decide whether to merge.
+    resembles = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="+", editable=False
+    )
     suspicions = models.JSONField(default=list, blank=True, help_text="Why it was quarantined.")
 
-    # The patient's private page: only a digest of its link is stored.
+    # The patient's private page: only a digest of its link is stored. A new link has the
+    # next number.
+    link_number = models.PositiveSmallIntegerField(default=1, editable=False)
     link_digest = models.CharField(max_length=64, blank=True, db_index=True, editable=False)
     link_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     link_revoked_at = models.DateTimeField(null=True, blank=True, editable=False)

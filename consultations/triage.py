@@ -54,6 +54,11 @@ NEXT = {
 ANSWERED = (Status.IN_CONTACT, Status.BOOKED)
 
 
+# Actors without an account, as the timeline names them.
+PATIENT = "Patient"
+SYSTEM = "System"
+
+
 class TriageError(Exception):
     """The change was not made; the message says why and what to do, for the person who tried."""
 
@@ -69,7 +74,7 @@ def assign(request, to, *, by):
     with transaction.atomic():
         _update(request, {"owner": was}, owner=to)
         whom = f"Given to {to}" if to else "Released"
-        _record(request, Event.Kind.ASSIGNED, by, f"Claimed by {to}" if to == by else whom)
+        record(request, Event.Kind.ASSIGNED, by, f"Claimed by {to}" if to == by else whom)
 
 
 def claim(request, *, by):
@@ -102,7 +107,7 @@ def move(request, to, *, by, note="", reason=""):
         changes["follow_up_on"] = None
     with transaction.atomic():
         _update(request, {"status": was}, **changes)
-        _record(
+        record(
             request,
             Event.Kind.MOVED,
             by,
@@ -117,7 +122,7 @@ def add_note(request, text, *, by):
     """Appends a note. Raises TriageError for an empty one."""
     if not text.strip():
         raise TriageError("Write the note before saving it.")
-    return _record(request, Event.Kind.NOTED, by, note=text.strip())
+    return record(request, Event.Kind.NOTED, by, note=text.strip())
 
 
 def record_contact(request, channel, outcome, *, by, note="", follow_up_on=None):
@@ -142,11 +147,11 @@ def record_contact(request, channel, outcome, *, by, note="", follow_up_on=None)
         summary = (
             f"{ContactAttempt.Channel(channel).label}: {ContactAttempt.Outcome(outcome).label}"
         )
-        event = _record(request, Event.Kind.CONTACTED, by, summary, note=note)
+        event = record(request, Event.Kind.CONTACTED, by, summary, note=note)
         if to != was:
-            _record(request, Event.Kind.MOVED, by, from_status=was, to_status=to)
+            record(request, Event.Kind.MOVED, by, from_status=was, to_status=to)
         if follow_up_on:
-            _record(request, Event.Kind.FOLLOW_UP, by, f"Follow up on {follow_up_on:%d %b %Y}")
+            record(request, Event.Kind.FOLLOW_UP, by, f"Follow up on {follow_up_on:%d %b %Y}")
         return ContactAttempt.objects.create(
             request=request, event=event, channel=channel, outcome=outcome
         )
@@ -159,7 +164,7 @@ def follow_up(request, on, *, by):
     with transaction.atomic():
         _update(request, {"follow_up_on": request.follow_up_on}, follow_up_on=on)
         words = f"Follow up on {on:%d %b %Y}" if on else "Follow-up cleared"
-        _record(request, Event.Kind.FOLLOW_UP, by, words)
+        record(request, Event.Kind.FOLLOW_UP, by, words)
 
 
 def _after_contact(was, reached):
@@ -189,12 +194,14 @@ def _what_happened(request):
     )
 
 
-def _record(request, kind, by, summary="", **details):
+def record(request, kind, by, summary="", **details):
+    """Appends one event. `by` is a user, or the name of an actor without an account."""
+    has_account = not isinstance(by, str)
     return Event.objects.create(
         request=request,
         kind=kind,
-        by=by,
-        by_name=str(by) if by else "",
+        by=by if has_account else None,
+        by_name=str(by),
         summary=summary,
         **details,
     )

@@ -72,6 +72,15 @@ class Publishable(models.Model):
         """Findings, each naming its field, that forbid publication. None by default."""
         return []
 
+    def publish(self):
+        """Makes the saved page live. Raises ValidationError naming every missing field."""
+        findings = self.missing_for_publication()
+        if findings:
+            raise ValidationError([f"{finding.field}: {finding.message}" for finding in findings])
+        self.status = self.Status.PUBLISHED
+        self.publish_at = None
+        self.save()
+
     def clean(self):
         super().clean()
         errors = {}

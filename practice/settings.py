@@ -86,6 +86,7 @@ POST_OFFICE = {
     "DEFAULT_PRIORITY": "medium",
     "MAX_RETRIES": 100,
     "RETRY_INTERVAL": timedelta(minutes=5),
+    "BATCH_SIZE": 1,  # The worker renews its lease between mails.
     "THREADS_PER_PROCESS": 1,
     "LOG_LEVEL": 1,
 }

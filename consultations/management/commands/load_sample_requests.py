@@ -1,0 +1,19 @@
+"""Invented consultation requests, from forty for a try-out to a million for a measurement."""
+
+from django.core.management.base import BaseCommand
+
+from consultations.sample_requests import Inventor
+
+
+class Command(BaseCommand):
+    help = "Adds invented consultation requests, spread over states and ages."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--count", type=int, default=40)
+        parser.add_argument("--seed", type=int, help="The same seed invents the same requests.")
+
+    def handle(self, *, count, seed=None, verbosity, **options):
+        for stored in Inventor(seed).fill(count):
+            if verbosity > 1:
+                self.stdout.write(f"{stored:,} of {count:,}")
+        self.stdout.write(f"Added {count:,} invented requests.")

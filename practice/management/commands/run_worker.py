@@ -1,0 +1,76 @@
+"""The background worker: sends queued mail and shows that it is alive."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+import uuid
+
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, close_old_connections
+from post_office.mail import send_queued
+
+from practice.background import give_lease_back, recorded, take_lease
+from practice.health import HEARTBEAT
+
+logger = logging.getLogger("practice.worker")
+LEASE_NAME = "worker"
+
+
+class Command(BaseCommand):
+    help = "Runs background work until SIGTERM or SIGINT, after which it finishes the job in hand."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--once", action="store_true", help="One round, then exit.")
+        parser.add_argument(
+            "--pause", type=float, default=3, help="Seconds between rounds (default 3)."
+        )
+
+    def handle(self, *, once, pause, **options):
+        self.holder = f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.asked_to_stop = threading.Event()
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: self.asked_to_stop.set())
+        logger.info("Worker started.")
+        while not self.asked_to_stop.is_set():
+            self.round()
+            if once:
+                break
+            self.asked_to_stop.wait(pause)
+        self.leave()
+        logger.info("Worker stopped.")
+
+    def round(self):
+        """One look at everything there is to do. A lost database ends the round, not the worker."""
+        try:
+            close_old_connections()
+            if take_lease(LEASE_NAME, self.holder):
+                with recorded(HEARTBEAT):
+                    self.send_mail()
+        except DatabaseError:
+            logger.warning("The database cannot be reached; trying again shortly.")
+        except Exception:
+            logger.exception("A background job failed; the next round tries again.")
+
+    def send_mail(self):
+        """Sends due mails one by one, renewing the lease between them.
+
+        A mail that could not be sent waits for its next time, and so do those behind it:
+        the fault is most often the mail server's.
+        """
+        started = time.monotonic()
+        while not self.asked_to_stop.is_set():
+            sent, failed, requeued = send_queued()
+            if not sent or failed or requeued:
+                return
+            if time.monotonic() - started > 30 or not take_lease(LEASE_NAME, self.holder):
+                return
+
+    def leave(self):
+        try:
+            give_lease_back(LEASE_NAME, self.holder)
+        except DatabaseError:
+            logger.warning("The lease could not be given back; it runs out by itself.")
