@@ -1,4 +1,4 @@
-"""The patient's form."""
+"""The patient's forms: the request itself, and what may be changed or added afterwards."""
 
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
@@ -8,8 +8,10 @@ from phonenumber_field.formfields import PhoneNumberField
 from practice.models import Surgeon
 from procedures.models import Procedure
 
+from . import photos
+from .choices import BestTime, ContactMethod
 from .consents import HEALTH_DATA, ON_THE_FORM
-from .models import BestTime, ConsultationRequest, ContactMethod
+from .models import ConsultationRequest
 
 PHONE_METHODS = (ContactMethod.PHONE, ContactMethod.TEXT)
 
@@ -89,9 +91,14 @@ class ConsultationForm(forms.ModelForm):
             "best_time": forms.RadioSelect,
         }
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, without_database=False, **kwargs):
         super().__init__(*args, **kwargs)
-        self._choose_from_live_pages()
+        if without_database:
+            # What was chosen travels along unseen until there are names to choose from again.
+            for name in ("procedure", "surgeon"):
+                self.fields[name] = forms.CharField(widget=forms.HiddenInput, required=False)
+        else:
+            self._choose_from_live_pages()
         self._require_and_limit()
         for name, autocomplete in (
             ("full_name", "name"),
@@ -157,7 +164,9 @@ class ConsultationForm(forms.ModelForm):
         answers = super().clean()
         if answers.get("contact_method") in PHONE_METHODS:
             if not answers.get("phone") and "phone" not in self.errors:
-                self.add_error("phone", "Enter a phone number, or choose email as the way to reach you.")
+                self.add_error(
+                    "phone", "Enter a phone number, or choose email as the way to reach you."
+                )
         if answers.get("contact_method") == ContactMethod.TEXT and not answers.get("may_text"):
             self.add_error("may_text", "Tick this to be reached by text, or choose another way.")
         if answers.get("is_under_18"):
@@ -178,3 +187,52 @@ class ConsultationForm(forms.ModelForm):
     def consents(self):
         """The fields of the consents that were ticked."""
         return [w.field for w in ON_THE_FORM if self.cleaned_data.get(w.field)]
+
+
+class ContactForm(forms.ModelForm):
+    """How the patient is reached, correctable on their private page."""
+
+    phone = ConsultationForm.base_fields["phone"]
+
+    class Meta:
+        model = ConsultationRequest
+        fields = ("phone", "email")
+        labels = {"email": "Email address"}
+        error_messages = {"email": ConsultationForm.Meta.error_messages["email"]}
+
+
+class PhotoForm(forms.Form):
+    """One file for each view that helps with this procedure; each checked by `photos`."""
+
+    GENERAL_VIEWS = ("Front", "Left side", "Right side")
+
+    def __init__(self, *args, request, **kwargs):
+        super().__init__(*args, **kwargs)
+        asked_for = request.procedure.views_to_photograph if request.procedure else ()
+        self.room = max(0, photos.MOST - request.photos.count())
+        views = (list(asked_for or self.GENERAL_VIEWS) + ["Another picture"])[: self.room]
+        self.views = {f"view_{number}": view for number, view in enumerate(views)}
+        for name, view in self.views.items():
+            self.fields[name] = PatientPhotoField(label=view)
+
+    def clean(self):
+        answers = super().clean()
+        if not self.errors and not any(answers.get(name) for name in self.views):
+            raise forms.ValidationError("Choose at least one picture, then press Send pictures.")
+        return answers
+
+    def pictures(self):
+        """(view, image) for every picture that was chosen."""
+        chosen = ((view, self.cleaned_data.get(name)) for name, view in self.views.items())
+        return [(view, image) for view, image in chosen if image]
+
+
+class PatientPhotoField(forms.FileField):
+    widget = forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/webp"})
+
+    def __init__(self, **kwargs):
+        super().__init__(required=False, max_length=255, **kwargs)
+
+    def clean(self, data, initial=None):
+        upload = super().clean(data, initial)
+        return upload and photos.checked(upload)

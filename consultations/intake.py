@@ -7,11 +7,13 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from practice.models import Practice
 
-from . import clock, notifications
+from . import clock, notifications, private_link, spam, timeline
+from .choices import Status
 from .consents import ON_THE_FORM
 from .models import Consent, ConsultationRequest, Event
 
@@ -20,12 +22,13 @@ from .models import Consent, ConsultationRequest, Event
 SAME_ANSWERS_WINDOW = timedelta(minutes=30)
 
 
-def submit(answers, *, token, origin, procedure_version=None, consents=(), is_test=False):
+def submit(answers, *, token, origin, sending=None, consents=(), **more):
     """Stores one request with its consents, its first event and its two queued mails.
 
     `answers` maps field names of ConsultationRequest to cleaned values; `consents` names
     the fields of the consents that were ticked; `token` is the UUID handed out with the
-    form. Returns (request, is_new): a second send returns the first one's request. Database
+    form; `sending` (a spam.Sending) is how it was sent, and `more` further values of the
+    row. Returns (request, is_new): a second send returns the first one's request. Database
     errors propagate: the caller must then say that nothing was received.
     """
     digest = answers_digest(answers)
@@ -33,35 +36,42 @@ def submit(answers, *, token, origin, procedure_version=None, consents=(), is_te
     if earlier:
         return earlier, False
     practice = Practice.current()
-    received_at = timezone.now()
+    request = ConsultationRequest(
+        **answers, **more, submission_token=token, answers_digest=digest, origin=origin
+    )
+    request.received_at = timezone.now()
+    request.respond_by = clock.promise(practice, request.received_at)
+    request.resembles = _same_person(request)
+    private_link.issue(request)
     try:
         with transaction.atomic():
-            request = ConsultationRequest.objects.create(
-                **answers,
-                submission_token=token,
-                answers_digest=digest,
-                origin=origin,
-                procedure_version=procedure_version,
-                received_at=received_at,
-                respond_by=clock.promise(practice, received_at),
-                is_test=is_test,
-            )
-            _store_consents(request, consents)
-            Event.objects.create(
-                request=request,
-                kind=Event.Kind.RECEIVED,
-                at=received_at,
-                by_name="Patient",
-                to_status=request.status,
-            )
-            notifications.tell_patient_received(request, practice)
-            notifications.tell_staff_received(request, practice)
+            _store(request, consents, sending or spam.Sending(), practice)
     except IntegrityError:
         earlier = _already_sent(token, digest)
         if earlier is None:
             raise
         return earlier, False
     return request, True
+
+
+def _store(request, consents, sending, practice):
+    texts = [request.message, request.full_name, request.preferred_name]
+    suspicions = spam.suspicions(sending, texts)
+    if suspicions:
+        request.status = Status.QUARANTINED
+        request.suspicions = [suspicion.reason for suspicion in suspicions]
+    request.save(force_insert=True)
+    _store_consents(request, consents)
+    timeline.record(
+        request,
+        Event.Kind.RECEIVED,
+        timeline.PATIENT,
+        at=request.received_at,
+        to_status=request.status,
+        details={"resembles": request.resembles.reference} if request.resembles else {},
+    )
+    if not any(suspicion.is_certain for suspicion in suspicions):
+        notifications.tell_received(request, practice)
 
 
 def answers_digest(answers):
@@ -80,6 +90,19 @@ def _already_sent(token, digest):
         or ConsultationRequest.objects.filter(
             answers_digest=digest, received_at__gt=timezone.now() - SAME_ANSWERS_WINDOW
         ).first()
+    )
+
+
+def _same_person(request):
+    """The latest earlier request with the same email address or phone number, if any."""
+    same = Q(email__iexact=request.email)
+    if request.phone:
+        same |= Q(phone=request.phone)
+    return (
+        ConsultationRequest.objects.filter(same)
+        .exclude(status__in=(Status.SPAM, Status.QUARANTINED))
+        .order_by("-received_at")
+        .first()
     )
 
 

@@ -11,12 +11,23 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django.utils import timezone
 from phonenumber_field.modelfields import PhoneNumberField
 
 from practice.encryption import EncryptedTextField
 from practice.models import Surgeon
 from procedures.models import Procedure
+
+from .choices import (
+    AWAITING,
+    OPEN,
+    BestTime,
+    CloseReason,
+    ContactMethod,
+    Origin,
+    Status,
+)
 
 # Crockford's base 32 without look-alikes (https://www.crockford.com/base32.html).
 REFERENCE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -28,57 +39,16 @@ def new_reference():
     return f"{characters[:5]}-{characters[5:]}"
 
 
-class Status(models.TextChoices):
-    NEW = "new", "New"
-    ATTEMPTING = "attempting", "Trying to reach"
-    IN_CONTACT = "in_contact", "In contact"
-    BOOKED = "booked", "Booked"
-    CLOSED = "closed", "Closed"
-    QUARANTINED = "quarantined", "Suspected spam"
-    SPAM = "spam", "Spam"
-    DUPLICATE = "duplicate", "Duplicate"
-
-
-OPEN = (Status.NEW, Status.ATTEMPTING, Status.IN_CONTACT, Status.BOOKED)
-# What the first-response clock runs for.
-AWAITING = (Status.NEW, Status.ATTEMPTING)
-
-
-class CloseReason(models.TextChoices):
-    TREATED = "seen", "Consultation took place"
-    NOT_A_CANDIDATE = "not_a_candidate", "Not a candidate"
-    DECLINED = "declined", "Patient declined"
-    NO_REPLY = "no_reply", "No reply"
-    REFERRED = "referred", "Referred elsewhere"
-    WITHDRAWN = "withdrawn", "Withdrawn by the patient"
-
-
-class ContactMethod(models.TextChoices):
-    PHONE = "phone", "Phone call"
-    TEXT = "text", "Text message"
-    EMAIL = "email", "Email"
-
-
-class BestTime(models.TextChoices):
-    ANY = "any", "Any time you are open"
-    MORNING = "morning", "Mornings"
-    AFTERNOON = "afternoon", "Afternoons"
-
-
-class Origin(models.TextChoices):
-    PROCEDURE = "procedure", "Procedure page"
-    SURGEON = "surgeon", "Surgeon page"
-    WEBSITE = "website", "Elsewhere on the website"
-    PHONE = "phone", "Phone call"
-    REFERRAL = "referral", "Referral"
-
-
 class RequestQuerySet(models.QuerySet):
     def open(self):
         return self.filter(status__in=OPEN)
 
     def awaiting_first_response(self):
         return self.filter(status__in=AWAITING, first_response_at=None)
+
+    def answered(self):
+        """Open ones whose first-response clock has stopped."""
+        return self.open().exclude(status__in=AWAITING, first_response_at=None)
 
     def late(self, now=None):
         return self.awaiting_first_response().filter(respond_by__lt=now or timezone.now())
@@ -193,7 +163,7 @@ class ConsultationRequest(models.Model):
                 condition=Q(follow_up_on__isnull=False),
             ),
             models.Index(fields=["-received_at"], name="by_arrival"),
-            models.Index(fields=["email"], name="by_email"),
+            models.Index(Upper("email"), name="by_email"),
             models.Index(fields=["phone"], name="by_phone"),
             models.Index(fields=["answers_digest"], name="by_answers"),
             models.Index(fields=["closed_at"], name="by_closing"),

@@ -5,30 +5,76 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from post_office import mail
 
+from . import private_link
+from .choices import Status
+from .models import Event
+from .timeline import SYSTEM, record
+
 MAILS = "consultations/mail/"
 
 
-def tell_patient_received(request, practice):
-    """Queues the acknowledgement in the caller's transaction."""
+def tell_received(request, practice):
+    """Queues the patient's and the staff's mail in the caller's transaction, once only."""
+    if Event.objects.filter(request=request, kind=Event.Kind.MAILED).exists():
+        return
+    mails = [_tell_patient_received(request, practice), _tell_staff_received(request, practice)]
+    record(
+        request,
+        Event.Kind.MAILED,
+        SYSTEM,
+        "Confirmation to the patient and notice to staff",
+        details={"emails": [each.pk for each in mails]},
+    )
+
+
+def tell_patient_again(request, practice):
+    """Sends the confirmation to a corrected address."""
+    email = _tell_patient_received(request, practice)
+    record(
+        request,
+        Event.Kind.MAILED,
+        SYSTEM,
+        "Confirmation to the corrected address",
+        details={"emails": [email.pk]},
+    )
+
+
+def tell_staff_deletion_asked(request, practice):
     _queue(
+        "staff_deletion_asked",
+        practice.staff_mailbox,
+        practice,
+        reference=request.reference,
+        link=_admin_address(request),
+    )
+
+
+def _tell_patient_received(request, practice):
+    return _queue(
         "patient_received",
         request.email,
         practice,
         request=request,
         respond_by=request.respond_by,
+        private_link=private_link.placeholder(request),
     )
 
 
-def tell_staff_received(request, practice):
-    """Queues a pointer to the new request: its reference and a link, nothing else."""
-    path = reverse("admin:consultations_consultationrequest_change", args=[request.pk])
-    _queue(
+def _tell_staff_received(request, practice):
+    """A pointer to the new request: its reference and a link, nothing else."""
+    return _queue(
         "staff_received",
         practice.staff_mailbox,
         practice,
         reference=request.reference,
-        link=f"{settings.SITE_URL}{path}",
+        is_quarantined=request.status == Status.QUARANTINED,
+        link=_admin_address(request),
     )
+
+
+def _admin_address(request):
+    path = reverse("admin:consultations_consultationrequest_change", args=[request.pk])
+    return f"{settings.SITE_URL}{path}"
 
 
 def _queue(name, recipient, practice, **context):

@@ -10,19 +10,9 @@ from practice.hours import add_working_minutes
 from practice.models import Practice, Surgeon, User
 from procedures.models import Procedure
 
+from .choices import AWAITING, BestTime, CloseReason, ContactMethod, Origin, Status
 from .consents import ON_THE_FORM
-from .models import (
-    AWAITING,
-    BestTime,
-    CloseReason,
-    Consent,
-    ConsultationRequest,
-    ContactAttempt,
-    ContactMethod,
-    Event,
-    Origin,
-    Status,
-)
+from .models import Consent, ConsultationRequest, ContactAttempt, Event
 
 # How many of 20 requests are in each state.
 SHARES = {

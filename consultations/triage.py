@@ -8,14 +8,12 @@ what happened meanwhile; nothing is overwritten.
 from django.db import transaction
 from django.utils import timezone
 
-from .models import (
-    OPEN,
-    CloseReason,
-    ConsultationRequest,
-    ContactAttempt,
-    Event,
-    Status,
-)
+from practice.models import Practice
+
+from . import notifications
+from .choices import OPEN, CloseReason, Status
+from .models import ConsultationRequest, ContactAttempt, Event
+from .timeline import record
 
 # The one table of allowed moves: drives the check below, the admin's buttons and the tests.
 NEXT = {
@@ -45,6 +43,7 @@ NEXT = {
     Status.QUARANTINED: (
         Status.NEW,
         Status.SPAM,
+        Status.CLOSED,
     ),
     Status.SPAM: (Status.NEW,),
     Status.DUPLICATE: (),  # Left only by undoing the merge.
@@ -52,11 +51,6 @@ NEXT = {
 
 # States that a member of staff can only have reached by speaking or writing to the patient.
 ANSWERED = (Status.IN_CONTACT, Status.BOOKED)
-
-
-# Actors without an account, as the timeline names them.
-PATIENT = "Patient"
-SYSTEM = "System"
 
 
 class TriageError(Exception):
@@ -116,6 +110,9 @@ def move(request, to, *, by, note="", reason=""):
             from_status=was,
             to_status=to,
         )
+        if to == Status.NEW:
+            # Restored from quarantine: the confirmations that were held back go out now.
+            notifications.tell_received(request, Practice.current())
 
 
 def add_note(request, text, *, by):
@@ -193,15 +190,3 @@ def _what_happened(request):
         "Nothing of yours was saved; look again and repeat it if it still fits."
     )
 
-
-def record(request, kind, by, summary="", **details):
-    """Appends one event. `by` is a user, or the name of an actor without an account."""
-    has_account = not isinstance(by, str)
-    return Event.objects.create(
-        request=request,
-        kind=kind,
-        by=by if has_account else None,
-        by_name=str(by),
-        summary=summary,
-        **details,
-    )

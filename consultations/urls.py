@@ -1,8 +1,15 @@
 from django.urls import path
 
-from . import views
+from . import private_page, views
+
+PRIVATE = "request/<str:token>/"
 
 urlpatterns = [
     path("", views.consultation, name="consultation"),
     path("received/<str:receipt>/", views.received, name="consultation_received"),
+    path(PRIVATE, private_page.private_page, name="private_page"),
+    path(f"{PRIVATE}contact/", private_page.correct_contact, name="correct_contact"),
+    path(f"{PRIVATE}photos/", private_page.add_photos, name="add_photos"),
+    path(f"{PRIVATE}withdraw/", private_page.withdraw, name="withdraw_request"),
+    path(f"{PRIVATE}delete/", private_page.ask_for_deletion, name="ask_for_deletion"),
 ]

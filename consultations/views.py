@@ -1,8 +1,12 @@
 """The patient's way in: the form and its confirmation."""
 
+import time
 import uuid
 
 from django.core import signing
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_slug
+from django.db import DatabaseError
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -11,9 +15,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from practice.models import Surgeon
 from procedures.models import Procedure
 
-from . import intake
+from . import intake, private_link, spam
+from .choices import Origin
+from .email_addresses import likely_meant
 from .forms import ConsultationForm
-from .models import ConsultationRequest, Origin
+from .models import ConsultationRequest
 
 FORM_SALT = "consultations.form"
 RECEIPT = signing.Signer(salt="consultations.received")
@@ -22,20 +28,12 @@ RECEIPT = signing.Signer(salt="consultations.received")
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def consultation(request):
-    if request.method != "POST":
+    try:
+        if request.method == "POST":
+            return _receive(request)
         return _page(request, ConsultationForm(initial=_came_from(request) | _ticket(request)))
-    form = ConsultationForm(request.POST)
-    if not form.is_valid():
-        return _page(request, form)
-    ticket = _read_ticket(form.cleaned_data["token"])
-    stored, _ = intake.submit(
-        form.answers(),
-        token=ticket["token"],
-        origin=ticket["origin"],
-        procedure_version=_version_read(ticket, form.cleaned_data["procedure"]),
-        consents=form.consents(),
-    )
-    return redirect("consultation_received", receipt=RECEIPT.sign(stored.reference))
+    except DatabaseError:
+        return _not_received(request)
 
 
 @never_cache
@@ -46,31 +44,72 @@ def received(request, receipt):
     except signing.BadSignature:
         raise Http404 from None
     stored = get_object_or_404(ConsultationRequest, reference=reference)
-    return render(request, "consultations/received.html", {"stored": stored})
+    context = {
+        "stored": stored,
+        "private_page": private_link.path(stored),
+        "meant_email": likely_meant(stored.email),
+    }
+    return render(request, "consultations/received.html", context)
 
 
 def give_form_back(request):
     """The form as it was sent, ready to send again: its CSRF token had expired."""
+    try:
+        return _page(request, ConsultationForm(request.POST), status=403, was_expired=True)
+    except DatabaseError:
+        return _not_received(request)
+
+
+def _receive(request):
     form = ConsultationForm(request.POST)
-    form.is_valid()
-    response = _page(request, form, was_expired=True)
-    response.status_code = 403
-    return response
+    if not form.is_valid():
+        return _page(request, form)
+    ticket = _read_ticket(form.cleaned_data["token"])
+    opened_at = ticket.get("opened_at")
+    stored, _ = intake.submit(
+        form.answers(),
+        token=ticket["token"],
+        origin=ticket["origin"],
+        sending=spam.Sending(
+            address=request.META.get("REMOTE_ADDR", ""),
+            honeypot=form.cleaned_data["website"],
+            seconds_open=time.time() - opened_at if opened_at else None,
+        ),
+        procedure_version=_version_read(ticket, form.cleaned_data["procedure"]),
+        consents=form.consents(),
+    )
+    return redirect("consultation_received", receipt=RECEIPT.sign(stored.reference))
 
 
-def _page(request, form, **context):
-    return render(request, "consultations/consultation.html", {"form": form, **context})
+def _page(request, form, status=200, **context):
+    context |= {"form": form}
+    return render(request, "consultations/consultation.html", context, status=status)
+
+
+def _not_received(request):
+    """An honest page that keeps everything typed, for as long as the database is gone."""
+    form = ConsultationForm(initial=request.POST.dict(), without_database=True)
+    return _page(request, form, status=503, was_not_received=request.method == "POST", is_down=True)
 
 
 def _came_from(request):
     """Initial answers named by the page the patient came from; unknown names are ignored."""
-    procedure = Procedure.objects.published().filter(slug=request.GET.get("procedure", ""))
-    surgeon = Surgeon.objects.published().filter(slug=request.GET.get("surgeon", ""))
-    return {"procedure": procedure.first(), "surgeon": surgeon.first()}
+    return {
+        "procedure": _named(Procedure, request.GET.get("procedure", "")),
+        "surgeon": _named(Surgeon, request.GET.get("surgeon", "")),
+    }
+
+
+def _named(model, slug):
+    try:
+        validate_slug(slug)
+    except ValidationError:
+        return None
+    return model.objects.published().filter(slug=slug).first()
 
 
 def _ticket(request):
-    """The hidden field: a token for one send, and which page version led here, signed."""
+    """The hidden field: a token for one send, when it was opened, what led here; signed."""
     came_from = _came_from(request)
     procedure = came_from["procedure"]
     origin = Origin.WEBSITE
@@ -78,7 +117,7 @@ def _ticket(request):
         origin = Origin.SURGEON
     if procedure:
         origin = Origin.PROCEDURE
-    ticket = {"token": uuid.uuid4().hex, "origin": origin}
+    ticket = {"token": uuid.uuid4().hex, "origin": origin, "opened_at": time.time()}
     if procedure:
         ticket |= {"procedure": procedure.pk, "version": procedure.content_version}
     return {"token": signing.dumps(ticket, salt=FORM_SALT)}

@@ -1,15 +1,35 @@
 """What every page's header and footer needs."""
 
+from django.db import DatabaseError
 from django.utils.functional import SimpleLazyObject
 
 from .models import Location, Practice
+
+# What this process saw last. Only the page that says that the database cannot be reached
+# is shown without one, and it needs the phone number most.
+_last_known = {}
 
 
 def practice(request):
     """`practice` and `main_location`, each fetched only when a template uses it."""
     return {
-        "practice": SimpleLazyObject(Practice.current),
+        "practice": SimpleLazyObject(current_practice),
         "main_location": SimpleLazyObject(
-            lambda: Location.objects.published().filter(is_main=True).first()
+            lambda: _remembered(
+                "main_location", Location.objects.published().filter(is_main=True).first
+            )
         ),
     }
+
+
+def current_practice():
+    """The practice, or without a database the last one this process has seen."""
+    return _remembered("practice", Practice.current) or Practice.placeholder()
+
+
+def _remembered(name, fetch):
+    try:
+        _last_known[name] = fetch()
+    except DatabaseError:
+        pass
+    return _last_known.get(name)

@@ -31,8 +31,8 @@ def ready(request):
         checks = {
             "database": "ok",
             "migrations": _migrations(),
-            "worker": _worker(),
-            "mail": _mail(),
+            "worker": worker(),
+            "mail": mail(),
         }
     except DatabaseError:
         checks = {"database": "cannot be reached"}
@@ -46,7 +46,7 @@ def _migrations():
     return f"{len(pending)} not applied" if pending else "ok"
 
 
-def _worker():
+def worker():
     beat = JobRun.objects.filter(job=HEARTBEAT).values_list("started_at", flat=True).first()
     if beat is None:
         return "never started"
@@ -56,7 +56,7 @@ def _worker():
     return "ok"
 
 
-def _mail():
+def mail():
     limit = timezone.now() - MAIL_LATE_AFTER
     waiting = Email.objects.filter(
         status__in=(STATUS.queued, STATUS.requeued), created__lt=limit

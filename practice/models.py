@@ -86,13 +86,16 @@ class Practice(models.Model):
 
     @classmethod
     def current(cls):
-        """The one row; before it is filled in, an unsaved one with placeholder details."""
-        return cls.objects.first() or cls(
+        """The one row; before it is filled in, the placeholder."""
+        return cls.objects.first() or cls.placeholder()
+
+    @classmethod
+    def placeholder(cls):
+        """An unsaved practice for a site that nobody has filled in yet."""
+        return cls(
             pk=1,
             name="Your practice",
             summary="Fill in the practice's details in the admin.",
-            phone="+15555550100",
-            email="practice@example.com",
             emergency_notice="This form is not for emergencies. In an emergency, call 911.",
         )
 

@@ -12,7 +12,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.db import models
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 MAX_BYTES = 30 * 1024 * 1024
 MAX_PIXELS = 60_000_000
@@ -20,49 +20,69 @@ MAX_SIDE = 2400
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF")
 
 
-def open_upright(file, *, formats=FORMATS, max_pixels=MAX_PIXELS):
-    """The decoded first frame of an uploaded picture as an upright sRGB image.
+def open_upright(file, *, formats=FORMATS, max_side=MAX_SIDE):
+    """The decoded first frame of an uploaded picture: upright, sRGB, without metadata.
 
-    Raises ValidationError in words for the person who chose the file.
+    Its longer side is at most `max_side` pixels. The size in the header is checked before
+    anything is decoded, so a small file cannot fill the memory. Raises ValidationError in
+    words for the person who chose the file.
     """
     try:
         file.seek(0)
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(file, formats=formats)
-            if image.width * image.height > max_pixels:
-                raise ValidationError(
-                    f"This picture has {image.width * image.height // 1_000_000} million pixels; "
-                    f"the most we can take is {max_pixels // 1_000_000} million. "
-                    "Save it smaller and choose it again.",
-                    code="too_many_pixels",
-                )
-            image.draft("RGB", (MAX_SIDE * 2, MAX_SIDE * 2))
+            _refuse_too_many_pixels(image)
+            image.draft("RGB", (max_side, max_side))
             image.load()
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ValidationError(
-            "This picture has too many pixels. Save it smaller and choose it again.",
-            code="too_many_pixels",
-        ) from None
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+        upright = ImageOps.exif_transpose(image)
+        mode = "RGBA" if upright.has_transparency_data else "RGB"
+        bare = Image.new(mode, upright.size)
+        bare.paste(_in_srgb(upright, mode))
+        return bare
+    except Image.DecompressionBombError:
+        raise too_many_pixels() from None
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError):
         raise ValidationError(
             "This file is damaged or is not a picture we can read. "
             "Choose a JPEG, PNG or WebP picture.",
             code="unreadable",
         ) from None
-    upright = ImageOps.exif_transpose(image)
-    mode = "RGBA" if "A" in upright.getbands() or "transparency" in upright.info else "RGB"
-    bare = Image.new(mode, upright.size)
-    bare.paste(upright.convert(mode))
-    return bare
+
+
+def _refuse_too_many_pixels(image):
+    if image.width * image.height > MAX_PIXELS:
+        raise too_many_pixels()
+
+
+def too_many_pixels():
+    return ValidationError(
+        f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels. "
+        "Save it smaller and choose it again.",
+        code="too_many_pixels",
+    )
+
+
+def _in_srgb(image, mode):
+    """Colours as browsers show them once the picture's own colour profile is gone."""
+    profile = image.info.get("icc_profile")
+    if profile and image.mode in ("RGB", "CMYK", "L"):
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(
+                image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+            return converted.convert(mode)
+        except ImageCms.PyCMSError:
+            pass  # A broken profile says nothing; the plain conversion is the best guess.
+    return image.convert(mode)
 
 
 def reencoded(file):
     """The picture as a WebP ContentFile, at most 2400 px on its longer side, named neutrally."""
-    image = open_upright(file)
-    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     out = io.BytesIO()
-    image.save(out, "WEBP", quality=88, method=4)
+    open_upright(file).save(out, "WEBP", quality=88, method=4)
     data = out.getvalue()
     return ContentFile(data, name=f"{hashlib.sha256(data).hexdigest()[:20]}.webp")
 

@@ -54,6 +54,7 @@ CACHES = {"default": env.dj_cache_url("CACHE_URL", "locmem://")}
 MAIL = env.dj_email_url("EMAIL_URL", "console://" if DEBUG else "smtp://localhost:25")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "")
 MEDIA_ROOT = env.str("MEDIA_ROOT", str(BASE_DIR / "media"))
+PRIVATE_MEDIA_ROOT = env.str("PRIVATE_MEDIA_ROOT", str(BASE_DIR / "private_media"))
 env.seal()
 
 environment.complete_mail_settings(MAIL)
@@ -81,8 +82,9 @@ EMAIL_TIMEOUT = 20
 for name, value in MAIL.items():
     if name not in ("EMAIL_BACKEND", "EMAIL_TIMEOUT"):
         globals()[name] = value
+MAIL_TRANSPORT = MAIL["EMAIL_BACKEND"]
 POST_OFFICE = {
-    "BACKENDS": {"default": MAIL["EMAIL_BACKEND"]},
+    "BACKENDS": {"default": "consultations.mail_backend.PrivateLinkBackend"},
     "DEFAULT_PRIORITY": "medium",
     "MAX_RETRIES": 100,
     "RETRY_INTERVAL": timedelta(minutes=5),
@@ -168,6 +170,11 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_URL = "/media/"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # Patients' photographs, encrypted; no URL leads here.
+    "private": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": PRIVATE_MEDIA_ROOT, "base_url": None},
+    },
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG

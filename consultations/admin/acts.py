@@ -1,0 +1,93 @@
+"""What staff can do to one request: each act is one form, one URL and one verb of `triage`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from .. import staff_forms, triage
+from ..models import ConsultationRequest, Status
+
+
+@dataclass(frozen=True)
+class Act:
+    form: type[staff_forms.ActForm]
+    do: Callable
+    done: str
+
+    @property
+    def name(self):
+        return self.form.act
+
+
+def _claim(row, by, answers):
+    triage.claim(row, by=by)
+
+
+def _release(row, by, answers):
+    triage.assign(row, None, by=by)
+
+
+def _give(row, by, answers):
+    triage.assign(row, answers["to"], by=by)
+
+
+def _move(row, by, answers):
+    triage.move(row, answers["to"], by=by, note=answers["note"])
+
+
+def _close(row, by, answers):
+    triage.move(row, Status.CLOSED, by=by, note=answers["note"], reason=answers["reason"])
+
+
+def _note(row, by, answers):
+    triage.add_note(row, answers["note"], by=by)
+
+
+def _contact(row, by, answers):
+    triage.record_contact(row, by=by, **answers)
+
+
+def _follow_up(row, by, answers):
+    triage.follow_up(row, answers["on"], by=by)
+
+
+ACTS = {
+    act.name: act
+    for act in (
+        Act(staff_forms.ClaimForm, _claim, "{row} is yours."),
+        Act(staff_forms.ReleaseForm, _release, "{row} has no owner now."),
+        Act(staff_forms.GiveForm, _give, "{row} belongs to {row.owner} now."),
+        Act(staff_forms.MoveForm, _move, "{row} is “{state}” now."),
+        Act(staff_forms.CloseForm, _close, "{row} is closed."),
+        Act(staff_forms.NoteForm, _note, "The note is saved."),
+        Act(staff_forms.ContactForm, _contact, "The contact is saved. {row} is “{state}”."),
+        Act(staff_forms.FollowUpForm, _follow_up, "The follow-up of {row} is saved."),
+    )
+}
+
+
+def done(act: Act, row: ConsultationRequest) -> str:
+    return act.done.format(row=row, state=Status(row.status).label)
+
+
+def as_seen(row: ConsultationRequest, seen) -> ConsultationRequest:
+    """Puts back what the page showed when it was opened, as the page sends it along.
+
+    The verb then finds that the row is no longer so, and says who changed it, instead of
+    deciding on a state that the person has never seen.
+    """
+    if seen.get("seen_status") in Status.values:
+        row.status = seen["seen_status"]
+    if "seen_owner" in seen and seen["seen_owner"] != str(row.owner_id or ""):
+        owner = seen["seen_owner"]
+        row.owner_id = int(owner) if owner.isdecimal() else None
+    if "seen_follow_up" in seen and seen["seen_follow_up"] != str(row.follow_up_on or ""):
+        row.follow_up_on = _day(seen["seen_follow_up"])
+    return row
+
+
+def _day(text):
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,92 @@
+"""One act on several requests: asks first, then does each by itself and reports each.
+
+Rows are chosen by number, not by the view they were seen in: a request that a colleague
+claimed meanwhile has left “Unassigned”, and must be reported rather than dropped.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .. import staff_forms, triage
+from ..models import Status
+
+
+@dataclass(frozen=True)
+class BulkAct:
+    name: str
+    label: str
+    question: str
+    do: Callable
+    form: type[staff_forms.ActForm] = staff_forms.ClaimForm
+
+
+@dataclass
+class Report:
+    done: list = field(default_factory=list)
+    failed: list = field(default_factory=list)
+    not_found: int = 0
+
+
+def _move_to(status):
+    return lambda row, by, answers: triage.move(row, status, by=by)
+
+
+BULK_ACTS = {
+    act.name: act
+    for act in (
+        BulkAct(
+            "claim",
+            "Claim",
+            "Take these requests?",
+            lambda row, by, answers: triage.claim(row, by=by),
+        ),
+        BulkAct(
+            "give",
+            "Give to…",
+            "Give these requests to a colleague?",
+            lambda row, by, answers: triage.assign(row, answers["to"], by=by),
+            staff_forms.GiveForm,
+        ),
+        BulkAct(
+            "release",
+            "Release",
+            "Take the owner off these requests?",
+            lambda row, by, answers: triage.assign(row, None, by=by),
+        ),
+        BulkAct(
+            "close",
+            "Close…",
+            "Close these requests?",
+            lambda row, by, answers: triage.move(
+                row, Status.CLOSED, by=by, note=answers["note"], reason=answers["reason"]
+            ),
+            staff_forms.CloseForm,
+        ),
+        BulkAct(
+            "spam",
+            "Mark as spam",
+            "Mark these requests as spam?",
+            _move_to(Status.SPAM),
+        ),
+        BulkAct(
+            "restore",
+            "Not spam",
+            "Put these requests back into the inbox?",
+            _move_to(Status.NEW),
+        ),
+    )
+}
+
+
+def perform(act: BulkAct, rows, by, answers, asked_for: int) -> Report:
+    """Does `act` to each row in its own transaction: one failure leaves the others done."""
+    report = Report()
+    for row in rows:
+        try:
+            act.do(row, by, answers)
+        except triage.TriageError as error:
+            report.failed.append((row, str(error)))
+        else:
+            report.done.append(row)
+    report.not_found = asked_for - len(report.done) - len(report.failed)
+    return report

@@ -1,0 +1,233 @@
+"""The admin of consultation requests: an inbox and a page made for the call.
+
+Nothing is added, edited or deleted here. What the patient wrote is shown, what happens to
+the request goes through the verbs of `triage`.
+"""
+
+from auditlog.signals import accessed
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+
+from practice.models import Practice
+
+from .. import triage
+from ..models import ConsultationRequest
+from . import inbox, request_page, search
+from .acts import ACTS, as_seen, done
+from .bulk import BULK_ACTS, perform
+
+TEMPLATES = "admin/consultations/consultationrequest"
+CHOSEN = "chosen"
+SEARCH = "search"
+
+
+@admin.register(ConsultationRequest)
+class RequestAdmin(admin.ModelAdmin):
+    actions = None
+    show_full_result_count = False
+    list_per_page = inbox.PER_PAGE
+
+    # --- Who may do what ---------------------------------------------------------------
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def has_triage_permission(self, request):
+        return request.user.has_perm("consultations.triage_request")
+
+    def get_queryset(self, request):
+        return (
+            ConsultationRequest.objects.visible_to(request.user)
+            .select_related("procedure", "surgeon", "owner")
+            .order_by()
+        )
+
+    def get_urls(self):
+        def named(route, view, name):
+            name = f"consultations_consultationrequest_{name}"
+            return path(route, self.admin_site.admin_view(view), name=name)
+
+        acts = [
+            named(f"<int:pk>/{name}/", self._act_view(act), name.replace("-", "_"))
+            for name, act in ACTS.items()
+        ]
+        return [*acts, named("several/", self.bulk_view, "bulk"), *super().get_urls()]
+
+    # --- The inbox ---------------------------------------------------------------------
+    def changelist_view(self, request, extra_context=None):
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        moment = inbox.Moment.of(request.user)
+        requests = self.get_queryset(request).defer("message")
+        if request.method == "POST":
+            return self._remember_search(request)
+        query = _query(request)
+        view = inbox.BY_KEY.get(request.GET.get("view", ""), inbox.BY_KEY["todo"])
+        if query:
+            parts = inbox.newest_first(search.find(requests, query))
+        else:
+            parts = view.parts(view.within(requests, moment))
+        page = inbox.page(parts, _number(request.GET.get("p")))
+        inbox.with_promises(page.rows, Practice.current().calendar(), moment.now)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Inbox",
+            "opts": self.opts,
+            "query": query,
+            "view": None if query else view,
+            "tabs": tabs(requests, moment),
+            "page": page,
+            "bulk_acts": BULK_ACTS.values() if self.has_triage_permission(request) else (),
+            "can_triage": self.has_triage_permission(request),
+            "moment": moment,
+            "chosen": CHOSEN,
+            "back_to": request.get_full_path(),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, f"{TEMPLATES}/change_list.html", context)
+
+    def _remember_search(self, request):
+        """Searches are for patients' names: kept in the session, out of addresses and logs."""
+        request.session[SEARCH] = request.POST.get("q", "").strip()[:200]
+        if not request.session[SEARCH]:
+            return redirect("admin:consultations_consultationrequest_changelist")
+        return HttpResponseRedirect(f"{request.path}?view={SEARCH}")
+
+    # --- One request -------------------------------------------------------------------
+    @method_decorator(never_cache)
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        row = self.get_object(request, object_id)
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        return self._page(request, row, extra_context)
+
+    def history_view(self, request, object_id, extra_context=None):
+        return redirect("admin:consultations_consultationrequest_change", object_id)
+
+    def _page(self, request, row, extra_context=None, *, bound=None, status=200):
+        """Shows the request, and records that this person saw it."""
+        accessed.send(ConsultationRequest, instance=row)
+        context = {
+            **self.admin_site.each_context(request),
+            **request_page.context(row, request.user, bound),
+            "title": row.called,
+            "opts": self.opts,
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, f"{TEMPLATES}/change_form.html", context, status=status)
+
+    def _act_view(self, act):
+        def view(request, pk):
+            return self._act(request, pk, act)
+
+        return view
+
+    def _act(self, request, pk, act):
+        if not (self.has_view_permission(request) and self.has_triage_permission(request)):
+            raise PermissionDenied
+        if request.method != "POST":  # After signing in again, the browser comes by GET.
+            return redirect("admin:consultations_consultationrequest_change", pk)
+        row = self.get_object(request, str(pk))
+        if row is None:
+            raise Http404
+        form = act.form(request.POST, row=row)
+        if not form.is_valid():
+            return self._page(request, row, bound=form, status=400)
+        try:
+            act.do(as_seen(row, request.POST), request.user, form.cleaned_data)
+        except triage.TriageError as error:
+            return self._failed(request, pk, form, str(error))
+        self.message_user(request, done(act, row), messages.SUCCESS)
+        return self._back(request, pk)
+
+    def _failed(self, request, pk, form, why):
+        """Back to where the person was, with what they typed and what happened meanwhile."""
+        if _next(request):
+            self.message_user(request, why, messages.ERROR)
+            return HttpResponseRedirect(_next(request))
+        row = self.get_object(request, str(pk))
+        if row is None:
+            raise Http404
+        form.row = row
+        form.add_error(None, why)
+        return self._page(request, row, bound=form, status=409)
+
+    def _back(self, request, pk):
+        """To the page; to the inbox when the request was given out of this person's sight."""
+        if _next(request):
+            return HttpResponseRedirect(_next(request))
+        if not self.get_queryset(request).filter(pk=pk).exists():
+            return redirect("admin:consultations_consultationrequest_changelist")
+        return redirect("admin:consultations_consultationrequest_change", pk)
+
+    # --- Several requests --------------------------------------------------------------
+    def bulk_view(self, request):
+        if not (self.has_view_permission(request) and self.has_triage_permission(request)):
+            raise PermissionDenied
+        if request.method != "POST":
+            return redirect("admin:consultations_consultationrequest_changelist")
+        act = BULK_ACTS.get(request.POST.get("act"))
+        numbers = {int(each) for each in request.POST.getlist(CHOSEN) if each.isdecimal()}
+        back_to = _next(request) or reverse("admin:consultations_consultationrequest_changelist")
+        if act is None or not numbers:
+            self.message_user(request, "Tick the requests first.", messages.WARNING)
+            return HttpResponseRedirect(back_to)
+        rows = self.get_queryset(request).filter(pk__in=numbers).defer("message")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": act.question,
+            "opts": self.opts,
+            "act": act,
+            "chosen": CHOSEN,
+            "back_to": back_to,
+        }
+        form = act.form(request.POST if "sure" in request.POST else None)
+        if "sure" not in request.POST or not form.is_valid():
+            context |= {"rows": list(rows), "form": form}
+            status = 400 if form.is_bound else 200
+            return TemplateResponse(request, f"{TEMPLATES}/bulk.html", context, status=status)
+        report = perform(act, list(rows), request.user, form.cleaned_data, len(numbers))
+        context |= {"title": f"{act.label}: what happened", "report": report}
+        status = 409 if report.failed and not report.done else 200
+        return TemplateResponse(request, f"{TEMPLATES}/bulk_report.html", context, status=status)
+
+
+def tabs(requests, moment):
+    found = inbox.counts(requests, moment)
+    return [
+        (view, inbox.in_figures(found[view.key]) if view.is_counted else "")
+        for view in inbox.VIEWS
+    ]
+
+
+def _query(request):
+    if request.GET.get("view") == SEARCH:
+        return request.session.get(SEARCH, "")
+    return request.GET.get("q", "").strip()
+
+
+def _number(text):
+    return int(text) if text and text.isdecimal() and len(text) < 6 else 1
+
+
+def _next(request):
+    """The page of the admin that the form names to go back to, if it is one of ours."""
+    target = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        target, {request.get_host()}, require_https=request.is_secure()
+    )
+    return target if target and is_ours else ""

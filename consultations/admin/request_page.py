@@ -1,0 +1,118 @@
+"""Everything the page of one request shows, gathered in a constant number of queries."""
+
+from auditlog.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Count, Max, Q
+from django.utils import timezone
+
+from practice.models import Practice
+
+from .. import staff_forms
+from ..models import CloseReason, ConsultationRequest, Event
+from . import inbox
+from .acts import ACTS
+
+OTHERS_SHOWN = 10
+LOOKERS_SHOWN = 50
+
+
+def context(row, user, bound=None):
+    """The template's context. `bound` is the form of an act that failed, with its errors."""
+    now = timezone.now()
+    inbox.set_promise(row, Practice.current().calendar(), now)
+    return {
+        "row": row,
+        "reach": ways_to_reach(row),
+        "consents": row.consents.all(),
+        "others": others(row, user),
+        "events": [_in_words(event) for event in timeline(row)],
+        "lookers": lookers(row),
+        "forms": forms(row, bound) if user.has_perm("consultations.triage_request") else {},
+        "failed": bound,
+        "moves": staff_forms.moves(row),
+        "can_close": row.is_open,
+        "outcomes": staff_forms.ContactAttempt.Outcome.choices,
+        "reasons": CloseReason.choices,
+        "owner_is_me": row.owner_id == user.pk,
+        "now": now,
+    }
+
+
+def forms(row, bound=None):
+    """A form for each act; the failed one keeps what was typed and says what is wrong."""
+    made = {name.replace("-", "_"): act.form(row=row) for name, act in ACTS.items()}
+    made["follow_up"].initial["on"] = row.follow_up_on
+    if bound is not None:
+        made[bound.act.replace("-", "_")] = bound
+    return made
+
+
+def ways_to_reach(row):
+    """(words, link or None, label, why not) for each way, the patient's preferred one first."""
+    reasons = staff_forms.not_allowed(row)
+    number = row.phone.as_e164 if row.phone else ""
+    shown = row.phone.as_international if row.phone else ""
+    ways = [
+        ("phone", "Call", number and f"tel:{number}", shown, "No phone number was given."),
+        (
+            "text",
+            "Text",
+            number and row.may_text and f"sms:{number}",
+            shown,
+            reasons.get(staff_forms.Channel.TEXT, ""),
+        ),
+        ("email", "Email", f"mailto:{row.email}", row.email, ""),
+    ]
+    preferred = [way for way in ways if way[0] == row.contact_method]
+    rest = [way for way in ways if way[0] != row.contact_method]
+    return [
+        {
+            "verb": verb,
+            "link": link,
+            "shown": shown,
+            "why_not": why_not,
+            "is_preferred": key == row.contact_method,
+        }
+        for key, verb, link, shown, why_not in preferred + rest
+    ]
+
+
+def others(row, user):
+    """Other requests with the same e-mail address or number, as far as `user` may see them."""
+    same = Q(email__in={row.email, row.email.lower()})
+    if row.phone:
+        same |= Q(phone=row.phone)
+    return (
+        ConsultationRequest.objects.visible_to(user)
+        .filter(same)
+        .exclude(pk=row.pk)
+        .select_related("procedure")
+        .defer("message")
+        .order_by("-received_at")[:OTHERS_SHOWN]
+    )
+
+
+def timeline(row):
+    return Event.objects.filter(request=row).order_by("-at", "-pk")
+
+
+def _in_words(event):
+    event.moved = ""
+    if event.kind == Event.Kind.MOVED:
+        event.moved = f"{event.get_from_status_display()} → {event.get_to_status_display()}"
+    return event
+
+
+def lookers(row):
+    """Who has opened this request: name, how often, when last."""
+    return (
+        LogEntry.objects.filter(
+            content_type=ContentType.objects.get_for_model(ConsultationRequest),
+            object_id=row.pk,
+            action=LogEntry.Action.ACCESS,
+        )
+        .order_by()
+        .values("actor__first_name", "actor__last_name", "actor__username", "actor_email")
+        .annotate(times=Count("pk"), last=Max("timestamp"))
+        .order_by("-last")[:LOOKERS_SHOWN]
+    )

@@ -1,0 +1,30 @@
+"""The last step of a mail: private links are filled in while it is handed to the transport."""
+
+from django.conf import settings
+from django.core.mail import get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+
+from . import private_link
+
+
+class PrivateLinkBackend(BaseEmailBackend):
+    """Sends through settings.MAIL_TRANSPORT; what is stored keeps the placeholder."""
+
+    def __init__(self, fail_silently=False, **kwargs):
+        super().__init__(fail_silently=fail_silently)
+        self.transport = get_connection(settings.MAIL_TRANSPORT, fail_silently, **kwargs)
+
+    def open(self):
+        return self.transport.open()
+
+    def close(self):
+        self.transport.close()
+
+    def send_messages(self, messages):
+        for message in messages:
+            message.body = private_link.fill_in(message.body)
+            message.alternatives = [
+                alternative._replace(content=private_link.fill_in(alternative.content))
+                for alternative in getattr(message, "alternatives", [])
+            ]
+        return self.transport.send_messages(messages)

@@ -1,0 +1,101 @@
+"""The patient's private page, behind an unguessable link. It never shows health text."""
+
+from functools import wraps
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.shortcuts import redirect, render
+from django.utils.cache import add_never_cache_headers
+from django.views.decorators.http import require_POST, require_safe
+
+from . import patient_acts, photos, private_link
+from .choices import Status
+from .forms import ContactForm, PhotoForm
+from .timeline import PATIENT
+from .triage import NEXT, TriageError
+
+
+def behind_the_link(view):
+    """Hands the view the request that the token opens; else a page that says what to do."""
+
+    @wraps(view)
+    def wrapped(http_request, token):
+        stored = private_link.find(token)
+        if stored is None:
+            response = render(http_request, "consultations/link_unknown.html", status=404)
+        else:
+            response = view(http_request, stored, token)
+        add_never_cache_headers(response)
+        response["X-Robots-Tag"] = "noindex, nofollow"
+        response["Referrer-Policy"] = "no-referrer"
+        return response
+
+    return wrapped
+
+
+@require_safe
+@behind_the_link
+def private_page(http_request, stored, token):
+    return _page(http_request, stored, token)
+
+
+@require_POST
+@behind_the_link
+def correct_contact(http_request, stored, token):
+    form = ContactForm(http_request.POST, instance=stored, prefix="contact")
+    if not form.is_valid():
+        stored.refresh_from_db()
+        return _page(http_request, stored, token, status=422, contact_form=form)
+    fields = form.cleaned_data
+    stored.refresh_from_db()
+    if patient_acts.correct_contact(stored, phone=fields["phone"], email=fields["email"]):
+        messages.success(http_request, "Thank you. We will use the corrected details.")
+    return redirect("private_page", token=token)
+
+
+@require_POST
+@behind_the_link
+def add_photos(http_request, stored, token):
+    form = PhotoForm(http_request.POST, http_request.FILES, request=stored, prefix="photos")
+    if form.is_valid():
+        try:
+            added = photos.add(stored, form.pictures(), by=PATIENT)
+        except ValidationError as error:
+            form.add_error(None, error)
+        else:
+            messages.success(http_request, f"{len(added)} received. Thank you.")
+            return redirect("private_page", token=token)
+    return _page(http_request, stored, token, status=422, photo_form=form)
+
+
+@require_POST
+@behind_the_link
+def withdraw(http_request, stored, token):
+    try:
+        patient_acts.withdraw(stored)
+    except TriageError:
+        messages.info(http_request, "This request is closed already. There is nothing to do.")
+    else:
+        messages.success(http_request, "Your request is withdrawn. We will not contact you.")
+    return redirect("private_page", token=token)
+
+
+@require_POST
+@behind_the_link
+def ask_for_deletion(http_request, stored, token):
+    patient_acts.ask_for_deletion(stored)
+    messages.success(http_request, "We have been told. We confirm by email when it is done.")
+    return redirect("private_page", token=token)
+
+
+def _page(http_request, stored, token, status=200, contact_form=None, photo_form=None):
+    context = {
+        "stored": stored,
+        "token": token,
+        "state": patient_acts.IN_WORDS[stored.status],
+        "may_withdraw": Status.CLOSED in NEXT[stored.status],
+        "photos": stored.photos.all(),
+        "contact_form": contact_form or ContactForm(instance=stored, prefix="contact"),
+        "photo_form": photo_form or PhotoForm(request=stored, prefix="photos"),
+    }
+    return render(http_request, "consultations/private_page.html", context, status=status)
