@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from practice.hours import NeverOpen, add_working_minutes, working_minutes_between
 from practice.models import Practice
+from practice.templatetags.text import wall_clock
 
 from .models import ConsultationRequest
 
@@ -56,6 +57,8 @@ class Due:
 
     @property
     def words(self):
+        if not self.minutes:
+            return "late" if self.is_late else "due now"
         if self.is_late:
             return f"{in_words(-self.minutes)} late"
         return f"due in {in_words(self.minutes)}"
@@ -70,7 +73,8 @@ def due(request: ConsultationRequest, calendar, now=None) -> Due | None:
     local = calendar.time_zone
 
     def clock(moment):
-        return f"{moment.astimezone(local):%a %d %b %H:%M}"
+        moment = moment.astimezone(local)
+        return f"{moment:%a %b} {moment.day}, {wall_clock(moment)}"
 
     arithmetic = (
         f"Received {clock(request.received_at)}, promised by {clock(request.respond_by)}, "

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import uuid
 from datetime import timedelta
 
 from django.conf import settings
@@ -28,10 +29,12 @@ def submit(answers, *, token, origin, sending=None, consents=(), **more):
     `answers` maps field names of ConsultationRequest to cleaned values; `consents` names
     the fields of the consents that were ticked; `token` is the UUID handed out with the
     form; `sending` (a spam.Sending) is how it was sent, and `more` further values of the
-    row. Returns (request, is_new): a second send returns the first one's request. Database
-    errors propagate: the caller must then say that nothing was received.
+    row. Returns (request, is_new): a second send of the same answers returns the first one's
+    request. Database errors propagate: the caller must then say that nothing was received.
     """
     digest = answers_digest(answers)
+    # A page restored by Back has its old token: with changed answers it is another send.
+    token = uuid.uuid5(uuid.UUID(str(token)), digest)
     earlier = _already_sent(token, digest)
     if earlier:
         return earlier, False

@@ -7,7 +7,8 @@ missing or cannot be read.
 from django import forms
 from django.contrib.auth import get_user_model
 
-from .models import CloseReason, ContactAttempt, ContactMethod, Status
+from .choices import CloseReason, ContactMethod, Status
+from .models import ContactAttempt
 from .triage import NEXT
 
 LONGEST_NOTE = 10_000
@@ -72,7 +73,7 @@ class ActForm(forms.Form):
 
     def __init__(self, *args, row=None, **kwargs):
         kwargs.setdefault("auto_id", f"id_{self.act}_%s")
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, label_suffix="", **kwargs)
         self.row = row
 
 

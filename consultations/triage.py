@@ -100,7 +100,7 @@ def move(request, to, *, by, note="", reason=""):
     if to not in OPEN:
         changes["follow_up_on"] = None
     with transaction.atomic():
-        _update(request, {"status": was}, **changes)
+        _update(request, _as_seen(request), **changes)
         record(
             request,
             Event.Kind.MOVED,
@@ -140,7 +140,7 @@ def record_contact(request, channel, outcome, *, by, note="", follow_up_on=None)
     if follow_up_on:
         changes["follow_up_on"] = follow_up_on
     with transaction.atomic():
-        _update(request, {"status": was}, **changes)
+        _update(request, _as_seen(request), **changes)
         summary = (
             f"{ContactAttempt.Channel(channel).label}: {ContactAttempt.Outcome(outcome).label}"
         )
@@ -159,7 +159,8 @@ def follow_up(request, on, *, by):
     if on and request.status not in OPEN:
         raise TriageError("Reopen this request before planning a follow-up.")
     with transaction.atomic():
-        _update(request, {"follow_up_on": request.follow_up_on}, follow_up_on=on)
+        seen = {"status": request.status, "follow_up_on": request.follow_up_on}
+        _update(request, seen, follow_up_on=on)
         words = f"Follow up on {on:%d %b %Y}" if on else "Follow-up cleared"
         record(request, Event.Kind.FOLLOW_UP, by, words)
 
@@ -168,6 +169,11 @@ def _after_contact(was, reached):
     if reached and was in (Status.NEW, Status.ATTEMPTING):
         return Status.IN_CONTACT
     return Status.ATTEMPTING if was == Status.NEW else was
+
+
+def _as_seen(request):
+    """The first response is part of it: the later of two calls logged at once is not the first."""
+    return {"status": request.status, "first_response_at": request.first_response_at}
 
 
 def _update(request, seen, **changes):
@@ -189,4 +195,3 @@ def _what_happened(request):
         f"“{now.get_status_display()}” and belongs to {now.owner or 'nobody'}. "
         "Nothing of yours was saved; look again and repeat it if it still fits."
     )
-

@@ -1,7 +1,10 @@
 """For load balancers and monitors: is the process up, and is it able to serve?"""
 
+import os
 from datetime import timedelta
+from pathlib import Path
 
+from django.core.files.storage import storages
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpResponse, JsonResponse
@@ -31,6 +34,7 @@ def ready(request):
         checks = {
             "database": "ok",
             "migrations": _migrations(),
+            "media": _media(),
             "worker": worker(),
             "mail": mail(),
         }
@@ -46,7 +50,23 @@ def _migrations():
     return f"{len(pending)} not applied" if pending else "ok"
 
 
+def _media():
+    """Whether files can be written, where the storage is a folder of this machine."""
+    for alias in ("default", "private"):
+        folder = getattr(storages[alias], "location", None)
+        if folder is None:
+            continue
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return f"the {alias} folder cannot be made"
+        if not os.access(folder, os.W_OK):
+            return f"the {alias} folder cannot be written"
+    return "ok"
+
+
 def worker():
+    """“ok”, or what is the matter with the background worker."""
     beat = JobRun.objects.filter(job=HEARTBEAT).values_list("started_at", flat=True).first()
     if beat is None:
         return "never started"
@@ -57,6 +77,7 @@ def worker():
 
 
 def mail():
+    """“ok”, or how many mails wait for too long."""
     limit = timezone.now() - MAIL_LATE_AFTER
     waiting = Email.objects.filter(
         status__in=(STATUS.queued, STATUS.requeued), created__lt=limit

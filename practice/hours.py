@@ -41,7 +41,8 @@ class Calendar:
             if not self.is_closed_on(day):
                 for opens, closes in sorted(self.weekly.get(day.weekday(), ())):
                     opening = self._instant(day, opens), self._instant(day, closes)
-                    if opening[1] > start:
+                    # Ends before it begins when it began in the hour that spring leaves out.
+                    if opening[1] > max(start, opening[0]):
                         yield opening
             day += timedelta(days=1)
 

@@ -10,9 +10,26 @@ from django.db.models.functions import Lower
 from django.urls import reverse
 from phonenumber_field.modelfields import PhoneNumberField
 
+from .content_version import ContentVersion
 from .hours import Calendar
+from .old_addresses import OldAddress
 from .pictures import PictureField
 from .publishing import Publishable
+from .revisions import Revision
+
+__all__ = [
+    "Closure",
+    "ContentVersion",
+    "JobRun",
+    "Lease",
+    "Location",
+    "OldAddress",
+    "OpeningHours",
+    "Practice",
+    "Revision",
+    "Surgeon",
+    "User",
+]
 
 
 class User(AbstractUser):

@@ -2,7 +2,10 @@
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.http import Http404
 from django.utils import timezone
+
+from .old_addresses import OldAddress, Withdrawn
 
 
 class PublishableQuerySet(models.QuerySet):
@@ -12,6 +15,18 @@ class PublishableQuerySet(models.QuerySet):
             models.Q(status=Publishable.Status.PUBLISHED)
             | models.Q(status=Publishable.Status.SCHEDULED, publish_at__lte=timezone.now())
         )
+
+    def live(self, slug):
+        """The page that patients see at `slug`.
+
+        Raises Withdrawn for one that was taken down, and Http404 for any other.
+        """
+        page = self.published().filter(slug=slug).first()
+        if page is not None:
+            return page
+        if self.filter(slug=slug, status=Publishable.Status.WITHDRAWN).exists():
+            raise Withdrawn
+        raise Http404
 
 
 class Publishable(models.Model):
@@ -55,6 +70,9 @@ class Publishable(models.Model):
 
     objects = PublishableQuerySet.as_manager()
 
+    # Related names of the rows that belong to the page and are versioned with it.
+    PARTS = ()
+
     class Meta:
         abstract = True
 
@@ -95,4 +113,14 @@ class Publishable(models.Model):
     def save(self, *args, **kwargs):
         if self.is_live and self.first_published_at is None:
             self.first_published_at = timezone.now()
+        was_at = self._address_on_file()
         super().save(*args, **kwargs)
+        if was_at and was_at != self.get_absolute_url():
+            OldAddress.remember(was_at, self.get_absolute_url())
+
+    def _address_on_file(self):
+        """Where the page is found before this save, if anybody can know that address."""
+        if self.pk is None or self.first_published_at is None:
+            return None
+        on_file = type(self)._base_manager.filter(pk=self.pk).only("slug").first()
+        return on_file and on_file.get_absolute_url()

@@ -119,6 +119,7 @@ INSTALLED_APPS = [
     "post_office",
 ]
 MIDDLEWARE = [
+    "practice.http_methods.AllowedMethodsMiddleware",
     "practice.proxies.TrustedProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -134,6 +135,7 @@ MIDDLEWARE = [
     "practice.sign_in.SecondFactorMiddleware",
     "practice.practice_time.PracticeTimeMiddleware",
     "auditlog.middleware.AuditlogMiddleware",
+    "practice.old_addresses.OldAddressMiddleware",
 ]
 ROOT_URLCONF = "practice.urls"
 WSGI_APPLICATION = "practice.wsgi.application"
@@ -173,17 +175,21 @@ STORAGES = {
     # Patients' photographs, encrypted; no URL leads here.
     "private": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": PRIVATE_MEDIA_ROOT, "base_url": None},
+        "OPTIONS": {
+            "location": PRIVATE_MEDIA_ROOT,
+            "base_url": None,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
     },
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "practice.static_storage.StaticStorage"
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-FILE_UPLOAD_PERMISSIONS = 0o640
 
 # --- Language and time -----------------------------------------------------------------
 LANGUAGE_CODE = "en-us"
@@ -262,7 +268,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "practice.logs.SafeFormatter",
+            "()": "logging.Formatter" if DEBUG else "practice.logs.SafeFormatter",
             "format": "{asctime} {levelname} {name} {message}",
             "style": "{",
         }

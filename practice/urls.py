@@ -1,7 +1,9 @@
 from django.contrib import admin
+from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path
 
-from . import health, views
+from . import health, search, social_cards, views
+from .sitemaps import SITEMAPS
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -10,8 +12,14 @@ urlpatterns = [
     path("surgeons/<slug:slug>/", views.surgeon, name="surgeon"),
     path("locations/<slug:slug>/", views.location, name="location"),
     path("consultation/", include("consultations.urls")),
+    path("search/", search.search, name="search"),
     path("privacy/", views.privacy, name="privacy"),
     path("accessibility/", views.accessibility, name="accessibility"),
+    path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
+    path("robots.txt", views.robots, name="robots"),
+    path("site.webmanifest", views.web_manifest, name="web_manifest"),
+    path("social/home.png", social_cards.card, {"kind": "home"}, name="social_card_home"),
+    path("social/<slug:kind>/<slug:slug>.png", social_cards.card, name="social_card"),
     path("healthz", health.process_is_up, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("admin/", admin.site.urls),

@@ -1,15 +1,20 @@
 """Pages about the practice itself, and those that bring everything together."""
 
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models import Prefetch
-from django.http import FileResponse, Http404
-from django.shortcuts import get_object_or_404, render
+from django.http import FileResponse, Http404, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from consultations.views import give_form_back
 from procedures.models import Category, Performance, Procedure
 
+from . import structured_data
+from .context_processors import current_practice
 from .models import Closure, Location, OpeningHours, Surgeon
 
 
@@ -22,6 +27,9 @@ def home(request):
             "categories": Category.objects.with_published_procedures(),
             "surgeons": Surgeon.objects.published(),
             "locations": Location.objects.published(),
+            "structured_data": structured_data.graph(
+                structured_data.clinic(current_practice())
+            ),
         },
     )
 
@@ -36,13 +44,10 @@ def surgeon(request, slug):
     performances = Performance.objects.filter(
         procedure__in=Procedure.objects.published()
     ).select_related("procedure")
-    surgeon = get_object_or_404(
-        Surgeon.objects.published().prefetch_related(
-            Prefetch("performances", performances),
-            Prefetch("locations", Location.objects.published()),
-        ),
-        slug=slug,
-    )
+    surgeon = Surgeon.objects.prefetch_related(
+        Prefetch("performances", performances),
+        Prefetch("locations", Location.objects.published()),
+    ).live(slug)
     performed = list(surgeon.performances.all())
     return render(
         request,
@@ -52,18 +57,23 @@ def surgeon(request, slug):
             "featured": [each.procedure for each in performed if each.is_featured],
             "performed": [each.procedure for each in performed],
             "locations": surgeon.locations.all(),
+            "structured_data": structured_data.graph(
+                structured_data.physician(surgeon, [each.procedure for each in performed]),
+                structured_data.breadcrumb(
+                    ("Home", "/"),
+                    ("Surgeons", reverse("surgeon_list")),
+                    (surgeon.full_name, surgeon.get_absolute_url()),
+                ),
+            ),
         },
     )
 
 
 @require_safe
 def location(request, slug):
-    location = get_object_or_404(
-        Location.objects.published().prefetch_related(
-            "hours", Prefetch("surgeons", Surgeon.objects.published())
-        ),
-        slug=slug,
-    )
+    location = Location.objects.prefetch_related(
+        "hours", Prefetch("surgeons", Surgeon.objects.published())
+    ).live(slug)
     week = {label: [] for _, label in OpeningHours.Weekday.choices}
     for hours in location.hours.all():
         week[hours.get_weekday_display()].append(hours)
@@ -74,6 +84,12 @@ def location(request, slug):
             "location": location,
             "week": week,
             "closures": Closure.objects.upcoming(location, timezone.localdate())[:8],
+            "structured_data": structured_data.graph(
+                structured_data.clinic(current_practice(), location, location.hours.all()),
+                structured_data.breadcrumb(
+                    ("Home", "/"), (location.name, location.get_absolute_url())
+                ),
+            ),
         },
     )
 
@@ -86,6 +102,33 @@ def privacy(request):
 @require_safe
 def accessibility(request):
     return render(request, "practice/accessibility.html")
+
+
+@require_safe
+def robots(request):
+    lines = ["User-agent: *", "Disallow: /admin/", "Disallow: /staff/", "Disallow: /search/"]
+    lines += ["Disallow: /consultation/re", f"Sitemap: {settings.SITE_URL}/sitemap.xml", ""]
+    return HttpResponse("\n".join(lines), content_type="text/plain")
+
+
+@require_safe
+def web_manifest(request):
+    """Name, colours and icons for a phone's home screen."""
+    practice = current_practice()
+    manifest = {
+        "name": practice.name,
+        "short_name": practice.name[:30],
+        "description": practice.summary,
+        "start_url": "/",
+        "display": "browser",
+        "background_color": "#faf8f3",
+        "theme_color": "#0f4c55",
+        "icons": [
+            {"src": static("img/favicon.svg"), "sizes": "any", "type": "image/svg+xml"},
+            {"src": static("img/apple-touch-icon.png"), "sizes": "180x180", "type": "image/png"},
+        ],
+    }
+    return JsonResponse(manifest, content_type="application/manifest+json")
 
 
 @require_safe

@@ -1,5 +1,7 @@
 """What we do: procedures as structured, balanced pages; before/after cases under consent."""
 
+import uuid
+
 from django.core.exceptions import ValidationError
 from django.core.validators import FileExtensionValidator
 from django.db import models
@@ -103,6 +105,8 @@ class Procedure(Publishable):
         help_text="The views a patient may send after asking for a consultation, one on each line.",
     )
 
+    PARTS = ("faqs", "milestones", "sources", "diagram_parts")
+
     related = models.ManyToManyField("self", blank=True)
     surgeons = models.ManyToManyField(Surgeon, through="Performance", related_name="procedures")
 
@@ -173,13 +177,18 @@ class Performance(models.Model):
 
 
 class PartOfPage(models.Model):
-    """A row that belongs to one procedure page and has a place in its order."""
+    """A row that belongs to one procedure page and has a place in its order.
 
+    Its key is random, so that a part which so far exists only in a draft keeps it when the
+    draft is published, whatever other rows were added meanwhile.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     position = models.PositiveSmallIntegerField(default=0, help_text="Lower comes first.")
 
     class Meta:
         abstract = True
-        ordering = ["position", "pk"]
+        ordering = ["position"]
 
 
 class Faq(PartOfPage):
@@ -251,9 +260,13 @@ class BeforeAfterQuerySet(models.QuerySet):
         )
 
 
-class BeforeAfterCase(PartOfPage):
-    """Two photographs of one patient, shown only while their consent is in force."""
+class BeforeAfterCase(models.Model):
+    """Two photographs of one patient, shown only while their consent is in force.
 
+    No part of the page's versions: a revoked consent acts at once and cannot be restored.
+    """
+
+    position = models.PositiveSmallIntegerField(default=0, help_text="Lower comes first.")
     procedure = models.ForeignKey(Procedure, models.CASCADE, related_name="cases")
     surgeon = models.ForeignKey(Surgeon, models.SET_NULL, null=True, blank=True)
     before = PictureField(upload_to="cases/")
@@ -276,7 +289,8 @@ class BeforeAfterCase(PartOfPage):
 
     objects = BeforeAfterQuerySet.as_manager()
 
-    class Meta(PartOfPage.Meta):
+    class Meta:
+        ordering = ["position", "pk"]
         verbose_name = "before/after case"
 
     def __str__(self):

@@ -1,13 +1,14 @@
 """The pages about what we do."""
 
 from django.db.models import Prefetch
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from practice.models import Surgeon
 
 from . import editorial
 from .models import BeforeAfterCase, Category, Procedure
+from .structured_data import of_procedure
 
 
 @require_safe
@@ -18,7 +19,7 @@ def procedure_list(request):
 
 @require_safe
 def procedure(request, slug):
-    procedure = get_object_or_404(pages(Procedure.objects.published()), slug=slug)
+    procedure = pages(Procedure.objects.all()).live(slug)
     return render(request, "procedures/procedure.html", page_context(procedure))
 
 
@@ -41,6 +42,7 @@ def page_context(procedure):
     ]
     return {
         "procedure": procedure,
+        "structured_data": of_procedure(procedure),
         "sections": {
             name: {"heading": heading, "text": text} for name, heading, text in sections if text
         },

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from .. import staff_forms, triage
-from ..models import ConsultationRequest, Status
+from ..choices import Status
+from ..models import ConsultationRequest
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .. import staff_forms, triage
-from ..models import Status
+from ..choices import Status
 
 
 @dataclass(frozen=True)

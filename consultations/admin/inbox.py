@@ -15,7 +15,8 @@ from django.utils import timezone
 from practice.models import User
 
 from .. import clock
-from ..models import RequestQuerySet, Status
+from ..choices import Status
+from ..models import RequestQuerySet
 
 PER_PAGE = 50
 COUNTED_TO = 1000
@@ -196,6 +197,15 @@ class Page:
     rows: list
     number: int
     has_next: bool
+    size = PER_PAGE
+
+    @property
+    def previous(self):
+        return self.number - 1
+
+    @property
+    def next(self):
+        return self.number + 1
 
     @property
     def first(self):
@@ -228,5 +238,5 @@ def set_promise(row, calendar, now):
 def _words(row):
     if row.promise.is_late and row.promise.minutes < -LATE_IN_WORDS:
         day = timezone.localtime(row.respond_by)
-        return f"late since {day.day} {day:%b}"
+        return f"late since {day:%b} {day.day}"
     return row.promise.words

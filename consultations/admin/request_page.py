@@ -8,7 +8,9 @@ from django.utils import timezone
 from practice.models import Practice
 
 from .. import staff_forms
-from ..models import CloseReason, ConsultationRequest, Event
+from ..choices import CloseReason, Status
+from ..models import ConsultationRequest, Event
+from ..triage import NEXT
 from . import inbox
 from .acts import ACTS
 
@@ -30,7 +32,7 @@ def context(row, user, bound=None):
         "forms": forms(row, bound) if user.has_perm("consultations.triage_request") else {},
         "failed": bound,
         "moves": staff_forms.moves(row),
-        "can_close": row.is_open,
+        "can_close": Status.CLOSED in NEXT[Status(row.status)],
         "outcomes": staff_forms.ContactAttempt.Outcome.choices,
         "reasons": CloseReason.choices,
         "owner_is_me": row.owner_id == user.pk,
@@ -79,7 +81,7 @@ def ways_to_reach(row):
 
 def others(row, user):
     """Other requests with the same e-mail address or number, as far as `user` may see them."""
-    same = Q(email__in={row.email, row.email.lower()})
+    same = Q(email__iexact=row.email)
     if row.phone:
         same |= Q(phone=row.phone)
     return (

@@ -1,8 +1,13 @@
 """Template filters for prose and for moments in practice time."""
 
+import json
+import re
+from html import unescape
+
 import nh3
 from django import template
 from django.utils import timezone
+from django.utils.html import _json_script_escapes
 from django.utils.safestring import mark_safe
 from markdown_it import MarkdownIt
 
@@ -28,6 +33,13 @@ def markdown(text):
 
 
 @register.filter
+def plain(text):
+    """Markdown as plain text, one line for each block: for search, descriptions and JSON-LD."""
+    html = re.sub(r"</(p|li|h\d|blockquote)>", "\n", str(markdown(text)))
+    return unescape(re.sub(r"\n\s*", "\n", nh3.clean(html, tags=set()))).strip()
+
+
+@register.filter
 def when(moment, zone):
     """“Monday, November 30 at 12:00 PM” in `zone` (a ZoneInfo)."""
     local = timezone.localtime(moment, zone)
@@ -38,3 +50,10 @@ def when(moment, zone):
 def wall_clock(time):
     """“8:00 AM” for a time of day."""
     return f"{time.hour % 12 or 12}:{time:%M %p}"
+
+
+@register.filter
+def json_ld(data):
+    """The content of a JSON-LD script element; no text in it can end the element."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return mark_safe(text.translate(_json_script_escapes))  # noqa: S308 (escaped just now)

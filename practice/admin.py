@@ -1,0 +1,180 @@
+"""Editing who we are: the practice, its places and hours, its surgeons, its staff accounts."""
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.core.exceptions import ValidationError
+from django.http import HttpResponseRedirect
+from django.urls import reverse
+
+from .content_admin import PUBLICATION, PublishableAdmin
+from .models import Closure, JobRun, Location, OpeningHours, Practice, Surgeon, User
+
+
+@admin.register(Practice)
+class PracticeAdmin(admin.ModelAdmin):
+    fieldsets = (
+        ("Who we are", {"fields": ("name", "tagline", "summary", "about")}),
+        ("How patients reach us", {"fields": ("phone", "email", "emergency_notice")}),
+        (
+            "Requests",
+            {
+                "fields": (
+                    "time_zone",
+                    "first_response_minutes",
+                    "new_request_email",
+                    "retention_months",
+                )
+            },
+        ),
+        ("Pages", {"fields": ("privacy", "accessibility")}),
+    )
+
+    def has_add_permission(self, request):
+        return super().has_add_permission(request) and not Practice.objects.exists()
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def changelist_view(self, request, extra_context=None):
+        """There is one practice, so its list is its page."""
+        if self.has_view_or_change_permission(request) and Practice.objects.exists():
+            return HttpResponseRedirect(reverse("admin:practice_practice_change", args=[1]))
+        if self.has_add_permission(request):
+            return HttpResponseRedirect(reverse("admin:practice_practice_add"))
+        return super().changelist_view(request, extra_context)
+
+
+class HoursFormSet(forms.BaseInlineFormSet):
+    def clean(self):
+        """Two new rows cannot see each other in the database, so they are compared here."""
+        super().clean()
+        taken = {}
+        for form in self.forms:
+            row = getattr(form, "cleaned_data", None)
+            if not row or row.get("DELETE") or None in (row.get("opens"), row.get("closes")):
+                continue
+            for opens, closes in taken.setdefault(row.get("weekday"), []):
+                if row["opens"] < closes and opens < row["closes"]:
+                    form.add_error("opens", "These hours overlap others on the same day.")
+                    raise ValidationError("Two openings on the same day overlap.")
+            taken[row.get("weekday")].append((row["opens"], row["closes"]))
+
+
+class HoursInline(admin.TabularInline):
+    model = OpeningHours
+    formset = HoursFormSet
+    extra = 1
+    classes = ["hours"]
+
+
+class ClosureInline(admin.TabularInline):
+    model = Closure
+    extra = 1
+
+
+@admin.register(Location)
+class LocationAdmin(PublishableAdmin):
+    list_display = ["name", "city", "is_main", "state"]
+    inlines = [HoursInline, ClosureInline]
+    fieldsets = (
+        (None, {"fields": (("name", "slug"), "is_main", "summary")}),
+        (
+            "Address",
+            {"fields": ("street", ("city", "region"), ("postal_code", "country"))},
+        ),
+        ("Contact", {"fields": (("phone", "email"),)}),
+        ("Getting there", {"fields": ("directions", "parking", "access")}),
+        PUBLICATION,
+    )
+
+
+@admin.register(Closure)
+class ClosureAdmin(admin.ModelAdmin):
+    list_display = ["reason", "first_day", "last_day", "where"]
+    list_filter = ["location"]
+    list_select_related = ["location"]
+    ordering = ["-first_day"]
+
+    @admin.display(description="where", ordering="location")
+    def where(self, closure):
+        return closure.location or "The whole practice"
+
+
+@admin.register(Surgeon)
+class SurgeonAdmin(PublishableAdmin):
+    list_display = ["name", "role", "state", "position", "review_due"]
+    search_fields = ["name", "role"]
+    filter_horizontal = ["locations"]
+    fieldsets = (
+        (None, {"fields": (("name", "post_nominals"), "slug", "role", "summary", "position")}),
+        ("Portrait", {"fields": ("portrait", "portrait_alt")}),
+        (
+            "Qualifications",
+            {
+                "fields": (
+                    ("certifying_board", "certification_url"),
+                    "training",
+                    "privileges",
+                    "memberships",
+                )
+            },
+        ),
+        ("Patients", {"fields": ("languages", "locations")}),
+        ("In words", {"fields": ("philosophy", "quote", "quote_source")}),
+        ("Sign-in", {"fields": ("user",)}),
+        PUBLICATION,
+    )
+
+
+@admin.register(User)
+class StaffAdmin(UserAdmin):
+    """Only a superuser makes superusers, and nobody else touches their accounts."""
+
+    list_display = ["username", "full_name", "email", "roles", "is_active", "last_login"]
+    list_filter = ["is_active", "groups"]
+    show_full_result_count = False
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).prefetch_related("groups")
+
+    def get_readonly_fields(self, request, obj=None):
+        fields = super().get_readonly_fields(request, obj)
+        if request.user.is_superuser:
+            return fields
+        return (*fields, "is_superuser", "user_permissions")
+
+    def has_change_permission(self, request, obj=None):
+        return super().has_change_permission(request, obj) and self._may_touch(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return super().has_delete_permission(request, obj) and self._may_touch(request, obj)
+
+    def _may_touch(self, request, user):
+        return user is None or not user.is_superuser or request.user.is_superuser
+
+    @admin.display(description="name", ordering="first_name")
+    def full_name(self, user):
+        return user.get_full_name()
+
+    @admin.display(description="roles")
+    def roles(self, user):
+        names = [group.name for group in user.groups.all()]
+        return ", ".join(["Everything", *names] if user.is_superuser else names)
+
+
+@admin.register(JobRun)
+class JobRunAdmin(admin.ModelAdmin):
+    """When background work last ran: to be looked at."""
+
+    list_display = ["job", "started_at", "finished_at", "last_error"]
+    actions = None
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False

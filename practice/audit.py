@@ -1,0 +1,21 @@
+"""The practice's own pages, hours and staff accounts leave a record of who changed what."""
+
+from auditlog.registry import auditlog
+
+from .models import Closure, Location, OpeningHours, Practice, Surgeon, User
+
+# Numbers that follow from a change and say nothing about it.
+DERIVED = ["content_version", "content_changed_at", "changed_at"]
+
+
+def register():
+    auditlog.register(Practice, exclude_fields=list(DERIVED))
+    auditlog.register(Location, exclude_fields=list(DERIVED))
+    auditlog.register(OpeningHours)
+    auditlog.register(Closure)
+    auditlog.register(Surgeon, exclude_fields=list(DERIVED), m2m_fields={"locations"})
+    auditlog.register(
+        User,
+        exclude_fields=["password", "last_login"],
+        m2m_fields={"groups", "user_permissions"},
+    )

@@ -1,0 +1,170 @@
+"""Editing what we do: one long page in reading order, with a gate before patients see it."""
+
+from django.contrib import admin
+
+from practice.content_admin import PUBLICATION, PublishableAdmin
+
+from . import editorial
+from .admin_forms import ProcedureForm, SourceFormSet
+from .models import (
+    BeforeAfterCase,
+    Category,
+    DiagramPart,
+    Faq,
+    Performance,
+    Procedure,
+    RecoveryMilestone,
+    Source,
+)
+
+
+@admin.register(Category)
+class CategoryAdmin(admin.ModelAdmin):
+    list_display = ["name", "position", "summary"]
+    prepopulated_fields = {"slug": ["name"]}
+    fields = [("name", "slug"), "summary", "position"]
+
+
+class SourceInline(admin.StackedInline):
+    model = Source
+    formset = SourceFormSet
+    extra = 1
+    fields = [("title", "publisher"), ("url", "year", "accessed", "position")]
+
+
+class MilestoneInline(admin.TabularInline):
+    model = RecoveryMilestone
+    extra = 1
+    fields = ["when", "title", "text", "position"]
+
+
+class FaqInline(admin.StackedInline):
+    model = Faq
+    extra = 1
+    fields = ["question", "answer", "position"]
+
+
+class DiagramPartInline(admin.TabularInline):
+    model = DiagramPart
+    extra = 1
+    fields = ["number", "label", "kind", "text", "position"]
+    classes = ["collapse"]
+
+
+class PerformanceInline(admin.TabularInline):
+    model = Performance
+    extra = 1
+    fields = ["surgeon", "is_featured", "position"]
+
+
+class CaseInline(admin.StackedInline):
+    model = BeforeAfterCase
+    extra = 1
+    classes = ["collapse"]
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("before", "before_alt"),
+                    ("after", "after_alt"),
+                    ("time_after", "surgeon"),
+                    "caption",
+                )
+            },
+        ),
+        (
+            "Consent: the pictures can be reached only while it is in force",
+            {
+                "fields": (
+                    ("consent_reference", "consent_signed_on"),
+                    ("consent_expires_on", "consent_revoked_on"),
+                    "consent_covers_web",
+                    ("is_shown", "position"),
+                )
+            },
+        ),
+    )
+
+
+@admin.register(Procedure)
+class ProcedureAdmin(PublishableAdmin):
+    form = ProcedureForm
+    list_display = ["name", "category", "state", "lacks", "review_due", "content_changed_at"]
+    list_filter = ["status", "category"]
+    list_select_related = ["category"]
+    search_fields = ["name", "also_known_as", "summary"]
+    filter_horizontal = ["related"]
+    inlines = [
+        SourceInline,
+        MilestoneInline,
+        FaqInline,
+        PerformanceInline,
+        DiagramPartInline,
+        CaseInline,
+    ]
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("name", "slug"),
+                    ("category", "position"),
+                    "summary",
+                    "also_known_as",
+                )
+            },
+        ),
+        (
+            "Key facts",
+            {
+                "fields": (
+                    editorial.KEY_FACTS[:2],
+                    editorial.KEY_FACTS[2:4],
+                    editorial.KEY_FACTS[4:],
+                )
+            },
+        ),
+        (
+            "The page, in the order in which patients read it",
+            {"fields": tuple(name for name, _ in editorial.SECTIONS)},
+        ),
+        ("Lists", {"fields": ("questions_to_ask", "photo_views", "related")}),
+        (
+            "Pictures",
+            {"fields": ("hero", "hero_alt", "diagram", "diagram_alt", "diagram_caption")},
+        ),
+        PUBLICATION,
+    )
+
+    def get_queryset(self, request):
+        # `lacks` counts each row's sources.
+        return super().get_queryset(request).prefetch_related("sources")
+
+    @admin.display(description="missing")
+    def lacks(self, procedure):
+        findings = procedure.missing_for_publication()
+        return ", ".join(_title(finding.field) for finding in findings) or "–"
+
+    def render_change_form(self, request, context, obj=None, **kwargs):
+        if obj is not None:
+            context["missing"] = [
+                {
+                    "title": _title(finding.field),
+                    "message": finding.message,
+                    "anchor": "sources-group"
+                    if finding.field == "sources"
+                    else f"id_{finding.field}",
+                }
+                for finding in self._findings(obj, context["adminform"].form)
+            ]
+        return super().render_change_form(request, context, obj=obj, **kwargs)
+
+    def _findings(self, procedure, form):
+        if form.is_bound and hasattr(form, "cleaned_data"):
+            return form.findings(form.cleaned_data)
+        return procedure.missing_for_publication()
+
+
+def _title(field):
+    return editorial.HEADINGS.get(field, "Sources")
