@@ -3,6 +3,7 @@
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
 from django import forms
+from django.core.validators import RegexValidator
 from phonenumber_field.formfields import PhoneNumberField
 
 from practice.models import Surgeon
@@ -14,6 +15,11 @@ from .consents import HEALTH_DATA, ON_THE_FORM
 from .models import ConsultationRequest
 
 PHONE_METHODS = (ContactMethod.PHONE, ContactMethod.TEXT)
+LONGEST_MESSAGE = 5000
+# Valid before the @ and within quotes only; the mail queue cannot hold such an address.
+no_angle_brackets = RegexValidator(
+    r"[<>]", "Enter an email address like name@example.com.", inverse_match=True
+)
 
 
 class ConsultationForm(forms.ModelForm):
@@ -100,6 +106,7 @@ class ConsultationForm(forms.ModelForm):
         else:
             self._choose_from_live_pages()
         self._require_and_limit()
+        self.fields["email"].validators.append(no_angle_brackets)
         for name, autocomplete in (
             ("full_name", "name"),
             ("preferred_name", "nickname"),
@@ -122,8 +129,7 @@ class ConsultationForm(forms.ModelForm):
 
     def _require_and_limit(self):
         self.fields["message"].required = True
-        self.fields["message"].max_length = 5000
-        self.fields["message"].widget.attrs["maxlength"] = 5000
+        self.fields["message"].widget.attrs["maxlength"] = LONGEST_MESSAGE
         self.fields["best_time"].initial = BestTime.ANY
         # An unanswered radio group is a question, not an answer given for the patient.
         self.fields["contact_method"].initial = None
@@ -159,6 +165,16 @@ class ConsultationForm(forms.ModelForm):
             ),
         )
         return helper
+
+    def clean_message(self):
+        # Browsers count a line break as one character and send it as two.
+        message = self.cleaned_data["message"].replace("\r\n", "\n")
+        if len(message) > LONGEST_MESSAGE:
+            raise forms.ValidationError(
+                f"This is {len(message):,} characters long and {LONGEST_MESSAGE:,} fit. "
+                "Shorten it, and tell us the rest when we talk."
+            )
+        return message
 
     def clean(self):
         answers = super().clean()
@@ -199,6 +215,10 @@ class ContactForm(forms.ModelForm):
         fields = ("phone", "email")
         labels = {"email": "Email address"}
         error_messages = {"email": ConsultationForm.Meta.error_messages["email"]}
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["email"].validators.append(no_angle_brackets)
 
 
 class PhotoForm(forms.Form):

@@ -17,7 +17,10 @@ def tell_received(request, practice):
     """Queues the patient's and the staff's mail in the caller's transaction, once only."""
     if Event.objects.filter(request=request, kind=Event.Kind.MAILED).exists():
         return
-    mails = [_tell_patient_received(request, practice), _tell_staff_received(request, practice)]
+    mails = [_tell_patient_received(request, practice)]
+    # A site that nobody has filled in yet has no mailbox; its inbox has the request anyway.
+    if practice.staff_mailbox:
+        mails.append(_tell_staff_received(request, practice))
     record(
         request,
         Event.Kind.MAILED,
@@ -40,6 +43,8 @@ def tell_patient_again(request, practice):
 
 
 def tell_staff_deletion_asked(request, practice):
+    if not practice.staff_mailbox:
+        return
     _queue(
         "staff_deletion_asked",
         practice.staff_mailbox,

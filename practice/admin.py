@@ -1,18 +1,24 @@
 """Editing who we are: the practice, its places and hours, its surgeons, its staff accounts."""
 
-from django import forms
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 
-from .content_admin import PUBLICATION, PublishableAdmin
+from .content_admin import (
+    PUBLICATION,
+    NamedFormSet,
+    PlainFields,
+    PublishableAdmin,
+    RowsInline,
+)
 from .models import Closure, JobRun, Location, OpeningHours, Practice, Surgeon, User
 
 
 @admin.register(Practice)
-class PracticeAdmin(admin.ModelAdmin):
+class PracticeAdmin(PlainFields, admin.ModelAdmin):
     fieldsets = (
         ("Who we are", {"fields": ("name", "tagline", "summary", "about")}),
         ("How patients reach us", {"fields": ("phone", "email", "emergency_notice")}),
@@ -45,7 +51,7 @@ class PracticeAdmin(admin.ModelAdmin):
         return super().changelist_view(request, extra_context)
 
 
-class HoursFormSet(forms.BaseInlineFormSet):
+class HoursFormSet(NamedFormSet):
     def clean(self):
         """Two new rows cannot see each other in the database, so they are compared here."""
         super().clean()
@@ -61,16 +67,13 @@ class HoursFormSet(forms.BaseInlineFormSet):
             taken[row.get("weekday")].append((row["opens"], row["closes"]))
 
 
-class HoursInline(admin.TabularInline):
+class HoursInline(RowsInline):
     model = OpeningHours
     formset = HoursFormSet
-    extra = 1
-    classes = ["hours"]
 
 
-class ClosureInline(admin.TabularInline):
+class ClosureInline(RowsInline):
     model = Closure
-    extra = 1
 
 
 @admin.register(Location)
@@ -90,7 +93,7 @@ class LocationAdmin(PublishableAdmin):
 
 
 @admin.register(Closure)
-class ClosureAdmin(admin.ModelAdmin):
+class ClosureAdmin(PlainFields, admin.ModelAdmin):
     list_display = ["reason", "first_day", "last_day", "where"]
     list_filter = ["location"]
     list_select_related = ["location"]
@@ -105,7 +108,6 @@ class ClosureAdmin(admin.ModelAdmin):
 class SurgeonAdmin(PublishableAdmin):
     list_display = ["name", "role", "state", "position", "review_due"]
     search_fields = ["name", "role"]
-    filter_horizontal = ["locations"]
     fieldsets = (
         (None, {"fields": (("name", "post_nominals"), "slug", "role", "summary", "position")}),
         ("Portrait", {"fields": ("portrait", "portrait_alt")}),
@@ -129,9 +131,17 @@ class SurgeonAdmin(PublishableAdmin):
 
 @admin.register(User)
 class StaffAdmin(UserAdmin):
-    """Only a superuser makes superusers, and nobody else touches their accounts."""
+    """Permissions come with roles. Only a superuser makes superusers or touches their accounts."""
 
+    formfield_overrides = PlainFields.formfield_overrides
+    filter_horizontal = []
     list_display = ["username", "full_name", "email", "roles", "is_active", "last_login"]
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Roles", {"fields": ("is_active", "is_staff", "groups", "is_superuser")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
     list_filter = ["is_active", "groups"]
     show_full_result_count = False
 
@@ -139,10 +149,8 @@ class StaffAdmin(UserAdmin):
         return super().get_queryset(request).prefetch_related("groups")
 
     def get_readonly_fields(self, request, obj=None):
-        fields = super().get_readonly_fields(request, obj)
-        if request.user.is_superuser:
-            return fields
-        return (*fields, "is_superuser", "user_permissions")
+        dates = ("last_login", "date_joined")
+        return dates if request.user.is_superuser else (*dates, "is_superuser")
 
     def has_change_permission(self, request, obj=None):
         return super().has_change_permission(request, obj) and self._may_touch(request, obj)
@@ -161,6 +169,14 @@ class StaffAdmin(UserAdmin):
     def roles(self, user):
         names = [group.name for group in user.groups.all()]
         return ", ".join(["Everything", *names] if user.is_superuser else names)
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class RoleAdmin(GroupAdmin):
+    filter_horizontal = []
 
 
 @admin.register(JobRun)

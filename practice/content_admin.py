@@ -1,7 +1,10 @@
-"""What the admins of all pages share: the gate on publishing, and counting their versions."""
+"""What the admins of all pages share: plain fields, the gate on publishing, their versions."""
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.utils import timezone
 from django.utils.html import format_html
 
@@ -12,6 +15,17 @@ TONES = {
     Publishable.Status.SCHEDULED: "warn",
     Publishable.Status.PUBLISHED: "good",
     Publishable.Status.WITHDRAWN: "bad",
+}
+# The browser's own pickers work without scripts and carry one label each.
+PLAIN_WIDGETS = {
+    models.DateTimeField: {
+        "form_class": forms.DateTimeField,
+        "widget": forms.DateTimeInput({"type": "datetime-local"}, "%Y-%m-%dT%H:%M"),
+    },
+    models.DateField: {"widget": forms.DateInput({"type": "date"}, "%Y-%m-%d")},
+    models.TimeField: {"widget": forms.TimeInput({"type": "time"}, "%H:%M")},
+    models.URLField: {"widget": forms.URLInput({"class": "vTextField"})},
+    models.ManyToManyField: {"widget": forms.CheckboxSelectMultiple},
 }
 PUBLICATION = (
     "Publication and review",
@@ -24,7 +38,38 @@ PUBLICATION = (
 )
 
 
-class PublishableAdmin(admin.ModelAdmin):
+class PlainFields:
+    """For a ModelAdmin or an inline: native pickers, no buttons that edit other pages."""
+
+    formfield_overrides = PLAIN_WIDGETS
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        return field
+
+
+class NamedFormSet(forms.BaseInlineFormSet):
+    """Names each field of a row: in a table the column's heading is no label."""
+
+    def add_fields(self, form, index):
+        super().add_fields(form, index)
+        for name, field in form.fields.items():
+            label = field.label or name.replace("_", " ").capitalize()
+            field.widget.attrs.setdefault("aria-label", label)
+
+
+class RowsInline(PlainFields, admin.TabularInline):
+    formset = NamedFormSet
+    extra = 1
+
+
+class PartsInline(PlainFields, admin.StackedInline):
+    extra = 1
+
+
+class PublishableAdmin(PlainFields, admin.ModelAdmin):
     """For models that are Publishable."""
 
     actions = ["publish", "withdraw"]

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.core.files.storage import storages
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
@@ -38,7 +38,7 @@ def ready(request):
             "worker": worker(),
             "mail": mail(),
         }
-    except DatabaseError:
+    except Error:
         checks = {"database": "cannot be reached"}
     is_ready = all(state == "ok" for state in checks.values())
     return JsonResponse({"ready": is_ready, **checks}, status=200 if is_ready else 503)

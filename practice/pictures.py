@@ -14,6 +14,8 @@ from django.core.files.base import ContentFile
 from django.db import models
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from . import renditions
+
 MAX_BYTES = 30 * 1024 * 1024
 MAX_PIXELS = 60_000_000
 MAX_SIDE = 2400
@@ -80,11 +82,17 @@ def _in_srgb(image, mode):
 
 
 def reencoded(file):
-    """The picture as a WebP ContentFile, at most 2400 px on its longer side, named neutrally."""
+    """The picture as a WebP ContentFile, at most 2400 px on its longer side.
+
+    Its name is made of its content and its size in pixels: neutral, the same for the same
+    picture, and enough to know width and height without opening it.
+    """
+    image = open_upright(file)
     out = io.BytesIO()
-    open_upright(file).save(out, "WEBP", quality=88, method=4)
+    image.save(out, "WEBP", quality=90, method=4)
     data = out.getvalue()
-    return ContentFile(data, name=f"{hashlib.sha256(data).hexdigest()[:20]}.webp")
+    digest = hashlib.sha256(data).hexdigest()[:20]
+    return ContentFile(data, name=f"{digest}-{image.width}x{image.height}.webp")
 
 
 class PictureFormField(forms.ImageField):
@@ -100,7 +108,20 @@ class PictureFormField(forms.ImageField):
 
 
 class PictureField(models.ImageField):
-    """An ImageField whose uploads through forms go through `reencoded`."""
+    """An ImageField whose every new file goes through `reencoded`, however it came.
+
+    Saving makes the smaller sizes as well, so that no reader waits for them.
+    """
 
     def formfield(self, **kwargs):
         return super().formfield(**{"form_class": PictureFormField, **kwargs})
+
+    def pre_save(self, instance, add):
+        file = getattr(instance, self.attname)
+        is_new = bool(file) and not file._committed
+        if is_new and renditions.size(file.name) == (0, 0):
+            setattr(instance, self.attname, reencoded(file.file))
+        file = super().pre_save(instance, add)
+        if is_new:
+            renditions.make(file)
+        return file

@@ -76,6 +76,14 @@ class Publishable(models.Model):
     class Meta:
         abstract = True
 
+    def save(self, *args, **kwargs):
+        if self.is_live and self.first_published_at is None:
+            self.first_published_at = timezone.now()
+        was_at = self._address_on_file()
+        super().save(*args, **kwargs)
+        if was_at and was_at != self.get_absolute_url():
+            OldAddress.remember(was_at, self.get_absolute_url())
+
     @property
     def is_live(self):
         if self.status == self.Status.SCHEDULED:
@@ -109,14 +117,6 @@ class Publishable(models.Model):
             errors[lacking] = "A review needs both a reviewer and a date."
         if errors:
             raise ValidationError(errors)
-
-    def save(self, *args, **kwargs):
-        if self.is_live and self.first_published_at is None:
-            self.first_published_at = timezone.now()
-        was_at = self._address_on_file()
-        super().save(*args, **kwargs)
-        if was_at and was_at != self.get_absolute_url():
-            OldAddress.remember(was_at, self.get_absolute_url())
 
     def _address_on_file(self):
         """Where the page is found before this save, if anybody can know that address."""

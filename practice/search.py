@@ -25,8 +25,11 @@ WORD = re.compile(r"[a-z0-9]+")
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 # Words that say nothing about what is looked for.
 STOP_WORDS = frozenset(
-    "a an and are at be can do does for from how i if in is it me my of on or surgery surgeon "
-    "procedure the to what when which who will with you your".split()
+    (
+        *("a", "an", "and", "are", "at", "be", "can", "do", "does", "for", "from", "how", "i"),
+        *("if", "in", "is", "it", "me", "my", "of", "on", "or", "the", "to", "what", "when"),
+        *("which", "who", "will", "with", "you", "your", "surgery", "surgeon", "procedure"),
+    )
 )
 MOST_QUERY = 100
 MOST_RESULTS = 20
@@ -100,9 +103,8 @@ class Index:
             forms = [(each, 0.7) for each in close]
         if len(word) >= 4:
             known = {each for each, _ in forms}
-            forms += [
-                (each, 0.8) for each in self.vocabulary if each.startswith(word) and each not in known
-            ]
+            longer = (each for each in self.vocabulary if each.startswith(word))
+            forms += [(each, 0.8) for each in longer if each not in known]
         return forms
 
 

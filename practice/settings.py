@@ -114,7 +114,6 @@ INSTALLED_APPS = [
     "crispy_forms",
     "crispy_bootstrap5",
     "csp",
-    "imagekit",
     "phonenumber_field",
     "post_office",
 ]

@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from consultations.views import give_form_back
-from procedures.models import Category, Performance, Procedure
+from procedures.models import BeforeAfterCase, Category, Performance, Procedure
 
-from . import structured_data
+from . import renditions, structured_data
 from .context_processors import current_practice
 from .models import Closure, Location, OpeningHours, Surgeon
 
@@ -133,11 +133,23 @@ def web_manifest(request):
 
 @require_safe
 def media(request, path):
-    """A published picture. Its name is made from its content, so it may be kept for ever."""
+    """An uploaded picture or drawing.
+
+    Its name is made from its content, so it may be kept for ever; but a patient's picture
+    is asked for anew each time, because consent can end at any moment.
+    """
+    if "\0" in path:
+        raise Http404
+    cache_control = "public, max-age=31536000, immutable"
+    if path.startswith("cases/"):
+        cache_control = "private, no-store"
+        if not BeforeAfterCase.objects.shows(renditions.original_of(path)):
+            raise Http404
     if not default_storage.exists(path):
         raise Http404
     response = FileResponse(default_storage.open(path))
-    response["Cache-Control"] = "public, max-age=31536000, immutable"
+    response["Cache-Control"] = cache_control
+    # A drawing that is opened by itself may style itself, and nothing else.
     response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     return response
 

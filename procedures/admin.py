@@ -2,7 +2,13 @@
 
 from django.contrib import admin
 
-from practice.content_admin import PUBLICATION, PublishableAdmin
+from practice.content_admin import (
+    PUBLICATION,
+    PartsInline,
+    PlainFields,
+    PublishableAdmin,
+    RowsInline,
+)
 
 from . import editorial
 from .admin_forms import ProcedureForm, SourceFormSet
@@ -19,47 +25,41 @@ from .models import (
 
 
 @admin.register(Category)
-class CategoryAdmin(admin.ModelAdmin):
+class CategoryAdmin(PlainFields, admin.ModelAdmin):
     list_display = ["name", "position", "summary"]
     prepopulated_fields = {"slug": ["name"]}
     fields = [("name", "slug"), "summary", "position"]
 
 
-class SourceInline(admin.StackedInline):
+class SourceInline(PartsInline):
     model = Source
     formset = SourceFormSet
-    extra = 1
     fields = [("title", "publisher"), ("url", "year", "accessed", "position")]
 
 
-class MilestoneInline(admin.TabularInline):
+class MilestoneInline(RowsInline):
     model = RecoveryMilestone
-    extra = 1
     fields = ["when", "title", "text", "position"]
 
 
-class FaqInline(admin.StackedInline):
+class FaqInline(PartsInline):
     model = Faq
-    extra = 1
     fields = ["question", "answer", "position"]
 
 
-class DiagramPartInline(admin.TabularInline):
+class DiagramPartInline(RowsInline):
     model = DiagramPart
-    extra = 1
     fields = ["number", "label", "kind", "text", "position"]
     classes = ["collapse"]
 
 
-class PerformanceInline(admin.TabularInline):
+class PerformanceInline(RowsInline):
     model = Performance
-    extra = 1
     fields = ["surgeon", "is_featured", "position"]
 
 
-class CaseInline(admin.StackedInline):
+class CaseInline(PartsInline):
     model = BeforeAfterCase
-    extra = 1
     classes = ["collapse"]
     fieldsets = (
         (
@@ -94,7 +94,6 @@ class ProcedureAdmin(PublishableAdmin):
     list_filter = ["status", "category"]
     list_select_related = ["category"]
     search_fields = ["name", "also_known_as", "summary"]
-    filter_horizontal = ["related"]
     inlines = [
         SourceInline,
         MilestoneInline,

@@ -7,6 +7,10 @@ JAMA 1997;277:1244) ask for authorship, attribution, disclosure and currency.
 
 from dataclasses import dataclass
 
+from practice.templatetags.text import plain
+
+from .wording import GRADE_AIM, claims, reading_grade, reassurance_before_risk
+
 KEY_FACTS = (
     "time_in_theatre",
     "anaesthesia",
@@ -64,3 +68,36 @@ def missing(procedure, sources=None):
         for field, why in REQUIRED.items()
         if not present.get(field, "" if field == "sources" else getattr(procedure, field).strip())
     ]
+
+
+def hints(procedure):
+    """Findings that do not forbid publication but that an honest editor will mend.
+
+    Claims to avoid, comfort before risk, and sections above reading grade 8, by field.
+    """
+    found = []
+    for field, heading in SECTIONS:
+        text = plain(getattr(procedure, field))
+        found += [
+            Finding(field, f"{heading} says “{claim.words}”. {claim.why}") for claim in claims(text)
+        ]
+        grade = reading_grade(text)
+        if grade and grade > GRADE_AIM:
+            found.append(
+                Finding(field, f"{heading} reads at grade {grade}; aim for {GRADE_AIM} or below.")
+            )
+    comfort = reassurance_before_risk(plain(procedure.risks))
+    if comfort:
+        found.append(
+            Finding("risks", f"Risks begin with comfort (“{comfort}”). Name the risks first.")
+        )
+    return found
+
+
+def reading_grades(procedure):
+    """(field, heading, grade) for every section that is long enough to have a grade."""
+    graded = (
+        (field, heading, reading_grade(plain(getattr(procedure, field))))
+        for field, heading in SECTIONS
+    )
+    return [row for row in graded if row[2] is not None]

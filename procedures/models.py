@@ -259,6 +259,15 @@ class BeforeAfterQuerySet(models.QuerySet):
             is_shown=True,
         )
 
+    def shows(self, name):
+        """Whether a picture of this name belongs to a visible case on a published page."""
+        return (
+            self.visible()
+            .filter(models.Q(before=name) | models.Q(after=name))
+            .filter(procedure__in=Procedure.objects.published())
+            .exists()
+        )
+
 
 class BeforeAfterCase(models.Model):
     """Two photographs of one patient, shown only while their consent is in force.

@@ -33,10 +33,11 @@ def moment(value):
         return "–"
     local, now = timezone.localtime(value), timezone.localtime()
     days = (now.date() - local.date()).days
+    clock = wall_clock(local).replace(" ", "\N{NO-BREAK SPACE}")
     if days in (0, 1):
-        words = f"{('Today', 'Yesterday')[days]} {wall_clock(local)}"
+        words = f"{('Today', 'Yesterday')[days]} {clock}"
     elif local.year == now.year:
-        words = f"{local:%a %b} {local.day}, {wall_clock(local)}"
+        words = f"{local:%a %b}\N{NO-BREAK SPACE}{local.day}, {clock}"
     else:
         words = f"{local:%b} {local.day}, {local.year}"
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), words)
@@ -49,7 +50,7 @@ def day(value):
         return "–"
     today = timezone.localdate()
     days = (value - today).days
-    date = f"{value:%a %b} {value.day}"
+    date = f"{value:%a %b}\N{NO-BREAK SPACE}{value.day}"
     if value.year != today.year:
         date = f"{value:%b} {value.day}, {value.year}"
     words = {0: "Today", 1: "Tomorrow"}.get(days, date)
