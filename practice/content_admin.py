@@ -5,10 +5,10 @@ from django.contrib import admin, messages
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils import timezone
 from django.utils.html import format_html
 
 from .publishing import Publishable
+from .version_admin import VersionedAdmin
 
 TONES = {
     Publishable.Status.DRAFT: "quiet",
@@ -24,7 +24,10 @@ PLAIN_WIDGETS = {
     },
     models.DateField: {"widget": forms.DateInput({"type": "date"}, "%Y-%m-%d")},
     models.TimeField: {"widget": forms.TimeInput({"type": "time"}, "%H:%M")},
-    models.URLField: {"widget": forms.URLInput({"class": "vTextField"})},
+    models.URLField: {
+        "assume_scheme": "https",
+        "widget": forms.URLInput({"class": "vTextField"}),
+    },
     models.ManyToManyField: {"widget": forms.CheckboxSelectMultiple},
 }
 PUBLICATION = (
@@ -69,7 +72,7 @@ class PartsInline(PlainFields, admin.StackedInline):
     extra = 1
 
 
-class PublishableAdmin(PlainFields, admin.ModelAdmin):
+class PublishableAdmin(VersionedAdmin, PlainFields, admin.ModelAdmin):
     """For models that are Publishable."""
 
     actions = ["publish", "withdraw"]
@@ -89,13 +92,12 @@ class PublishableAdmin(PlainFields, admin.ModelAdmin):
 
     def save_related(self, request, form, formsets, change):
         """A new version for every change of the page or of a row that belongs to it."""
-        super().save_related(request, form, formsets, change)
         changed = form.has_changed() or any(formset.has_changed() for formset in formsets)
         if change and changed:
             page = form.instance
-            page.content_version += 1
-            page.content_changed_at = timezone.now()
+            page.begin_new_version()
             page.save(update_fields=["content_version", "content_changed_at"])
+        super().save_related(request, form, formsets, change)
 
     @admin.action(description="Publish", permissions=["change"])
     def publish(self, request, queryset):

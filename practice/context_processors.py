@@ -1,6 +1,6 @@
 """What every page's header and footer needs."""
 
-from django.db import Error
+from django.db import Error as AnyDatabaseError
 from django.utils.functional import SimpleLazyObject
 
 from .models import Location, Practice
@@ -30,6 +30,6 @@ def current_practice():
 def _remembered(name, fetch):
     try:
         _last_known[name] = fetch()
-    except Error:
+    except AnyDatabaseError:
         pass
     return _last_known.get(name)

@@ -1,11 +1,15 @@
 """SVG drawings that staff upload: plain shapes and text only."""
 
+import re
 from xml.etree import ElementTree
 
 from django.core.exceptions import ValidationError
 
 SVG = "{http://www.w3.org/2000/svg}"
 MAX_BYTES = 512 * 1024
+DECLARATION = re.compile(r"^\s*<\?xml\s[^?<>]*\?>")
+# How CSS names something to load.
+LOADING = ("@import", "image(", "image-set(", "src(")
 TAGS = {
     *("svg", "g", "defs", "title", "desc", "style", "path", "rect", "circle", "ellipse", "line"),
     *("polyline", "polygon", "text", "tspan", "use", "marker", "pattern", "mask", "clipPath"),
@@ -18,13 +22,20 @@ def validate_drawing(file):
     if file.size > MAX_BYTES:
         raise ValidationError("The drawing is larger than 512 KB. Simplify it and try again.")
     file.seek(0)
-    data = file.read()
-    file.seek(0)
-    if b"<!DOCTYPE" in data.upper() or b"<!ENTITY" in data.upper():
+    try:
+        # Read as UTF-8 whatever it declares: in another encoding it could hide what it holds.
+        text = file.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValidationError("This file is not an SVG drawing in UTF-8.") from None
+    finally:
+        file.seek(0)
+    if "<!doctype" in text.lower() or "<!entity" in text.lower():
         raise ValidationError("Save the drawing without a document type declaration.")
+    if "<?" in DECLARATION.sub("", text):
+        raise ValidationError("Save the drawing without processing instructions (“<?…?>”).")
     try:
         # Entity bombs need a DOCTYPE, which was refused above.
-        root = ElementTree.fromstring(data)  # noqa: S314
+        root = ElementTree.fromstring(text)  # noqa: S314
     except (ElementTree.ParseError, ValueError):
         raise ValidationError("This file is not an SVG drawing.") from None
     if root.tag != f"{SVG}svg":
@@ -40,10 +51,14 @@ def _refuse_active_content(element):
     texts = [element.text or ""] if name == "style" else []
     for attribute, value in element.attrib.items():
         local = attribute.rpartition("}")[2].lower()
-        if local.startswith("on") or (local == "href" and not value.startswith("#")):
+        if (
+            local.startswith("on")
+            or local == "base"
+            or (local == "href" and not value.startswith("#"))
+        ):
             raise ValidationError(f"The drawing holds “{local}”, which is not allowed.")
         texts.append(value)
     for text in texts:
-        squeezed = "".join(text.lower().split())
-        if "@import" in squeezed or "url(" in squeezed.replace("url(#", "") or "\\" in text:
+        squeezed = "".join(text.lower().split()).replace("url(#", "")
+        if "\\" in text or any(words in squeezed for words in ("url(", *LOADING)):
             raise ValidationError("The drawing loads something from elsewhere. Remove that.")

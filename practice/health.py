@@ -5,7 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.core.files.storage import storages
-from django.db import Error, connection
+from django.db import Error as AnyDatabaseError
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
@@ -38,7 +39,7 @@ def ready(request):
             "worker": worker(),
             "mail": mail(),
         }
-    except Error:
+    except AnyDatabaseError:
         checks = {"database": "cannot be reached"}
     is_ready = all(state == "ok" for state in checks.values())
     return JsonResponse({"ready": is_ready, **checks}, status=200 if is_ready else 503)

@@ -76,7 +76,7 @@ def _in_srgb(image, mode):
                 image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
             )
             return converted.convert(mode)
-        except ImageCms.PyCMSError:
+        except (ImageCms.PyCMSError, OSError, ValueError):
             pass  # A broken profile says nothing; the plain conversion is the best guess.
     return image.convert(mode)
 

@@ -17,6 +17,7 @@ class TrustedProxyMiddleware:
         self.trusted = [ipaddress.ip_network(n, strict=False) for n in settings.TRUSTED_PROXIES]
 
     def __call__(self, request):
+        request.META["REMOTE_ADDR"] = _plain(request.META.get("REMOTE_ADDR", ""))
         if self._is_trusted(request.META.get("REMOTE_ADDR", "")):
             hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
             for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
@@ -36,6 +37,13 @@ class TrustedProxyMiddleware:
         if not _is_address(address):
             return False
         return any(ipaddress.ip_address(address) in network for network in self.trusted)
+
+
+def _plain(address):
+    """203.0.113.7, which a socket for both IPv4 and IPv6 shows as ::ffff:203.0.113.7."""
+    if not _is_address(address):
+        return address
+    return str(getattr(ipaddress.ip_address(address), "ipv4_mapped", None) or address)
 
 
 def _is_address(text):

@@ -94,6 +94,11 @@ class Publishable(models.Model):
     def is_reviewed(self):
         return bool(self.reviewed_by and self.last_reviewed)
 
+    def begin_new_version(self):
+        """Marks the content as changed now; the caller saves."""
+        self.content_version += 1
+        self.content_changed_at = timezone.now()
+
     def missing_for_publication(self):
         """Findings, each naming its field, that forbid publication. None by default."""
         return []

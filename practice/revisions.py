@@ -24,9 +24,7 @@ NOT_CONTENT = frozenset(
 
 class RevisionQuerySet(models.QuerySet):
     def of(self, page):
-        return self.filter(
-            content_type=ContentType.objects.get_for_model(page), object_id=page.pk
-        )
+        return self.filter(content_type=ContentType.objects.get_for_model(page), object_id=page.pk)
 
 
 class Revision(models.Model):

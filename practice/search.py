@@ -186,6 +186,7 @@ def _entries():
 
 def _matching_sentence(entry, looked_for):
     """The sentence with most of the words; the summary when none holds any."""
+
     def hits(sentence):
         return len(looked_for & set(words(sentence)))
 

@@ -58,7 +58,9 @@ PRIVATE_MEDIA_ROOT = env.str("PRIVATE_MEDIA_ROOT", str(BASE_DIR / "private_media
 env.seal()
 
 environment.complete_mail_settings(MAIL)
-SITE_URL = (SITE_URL or ("http://localhost:8000" if DEBUG else f"https://{ALLOWED_HOSTS[0].lstrip('.')}")).rstrip("/")
+SITE_URL = (
+    SITE_URL or ("http://localhost:8000" if DEBUG else f"https://{ALLOWED_HOSTS[0].lstrip('.')}")
+).rstrip("/")
 DEFAULT_FROM_EMAIL = DEFAULT_FROM_EMAIL or f"no-reply@{ALLOWED_HOSTS[0].lstrip('.')}"
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
@@ -274,5 +276,9 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
+    "loggers": {
+        # It reports every look into an empty queue.
+        "post_office": {"level": "WARNING"},
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+    },
 }

@@ -16,6 +16,7 @@ from procedures.models import BeforeAfterCase, Category, Performance, Procedure
 from . import renditions, structured_data
 from .context_processors import current_practice
 from .models import Closure, Location, OpeningHours, Surgeon
+from .preview import previewable
 
 
 @require_safe
@@ -27,9 +28,7 @@ def home(request):
             "categories": Category.objects.with_published_procedures(),
             "surgeons": Surgeon.objects.published(),
             "locations": Location.objects.published(),
-            "structured_data": structured_data.graph(
-                structured_data.clinic(current_practice())
-            ),
+            "structured_data": structured_data.graph(structured_data.clinic(current_practice())),
         },
     )
 
@@ -40,6 +39,7 @@ def surgeon_list(request):
 
 
 @require_safe
+@previewable(Surgeon)
 def surgeon(request, slug):
     performances = Performance.objects.filter(
         procedure__in=Procedure.objects.published()
@@ -70,6 +70,7 @@ def surgeon(request, slug):
 
 
 @require_safe
+@previewable(Location)
 def location(request, slug):
     location = Location.objects.prefetch_related(
         "hours", Prefetch("surgeons", Surgeon.objects.published())

@@ -1,6 +1,7 @@
 """Editing what we do: one long page in reading order, with a gate before patients see it."""
 
 from django.contrib import admin
+from django.db.models import Count
 
 from practice.content_admin import (
     PUBLICATION,
@@ -137,12 +138,11 @@ class ProcedureAdmin(PublishableAdmin):
     )
 
     def get_queryset(self, request):
-        # `lacks` counts each row's sources.
-        return super().get_queryset(request).prefetch_related("sources")
+        return super().get_queryset(request).annotate(source_count=Count("sources"))
 
     @admin.display(description="missing")
     def lacks(self, procedure):
-        findings = procedure.missing_for_publication()
+        findings = editorial.missing(procedure, procedure.source_count)
         return ", ".join(_title(finding.field) for finding in findings) or "–"
 
     def render_change_form(self, request, context, obj=None, **kwargs):
@@ -157,6 +157,7 @@ class ProcedureAdmin(PublishableAdmin):
                 }
                 for finding in self._findings(obj, context["adminform"].form)
             ]
+            context["hints"] = editorial.hints(obj)
         return super().render_change_form(request, context, obj=obj, **kwargs)
 
     def _findings(self, procedure, form):

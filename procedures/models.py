@@ -23,8 +23,10 @@ class CategoryQuerySet(models.QuerySet):
     def with_published_procedures(self):
         """Categories that have something to show, each with `.published` procedures."""
         published = Procedure.objects.published().order_by("position", Lower("name"))
-        return self.filter(procedures__in=published).distinct().prefetch_related(
-            models.Prefetch("procedures", published, to_attr="published")
+        return (
+            self.filter(procedures__in=published)
+            .distinct()
+            .prefetch_related(models.Prefetch("procedures", published, to_attr="published"))
         )
 
 

@@ -5,6 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from practice.models import Surgeon
+from practice.preview import previewable
 
 from . import editorial
 from .models import BeforeAfterCase, Category, Procedure
@@ -18,6 +19,7 @@ def procedure_list(request):
 
 
 @require_safe
+@previewable(Procedure)
 def procedure(request, slug):
     procedure = pages(Procedure.objects.all()).live(slug)
     return render(request, "procedures/procedure.html", page_context(procedure))
@@ -37,9 +39,7 @@ def pages(procedures):
 
 
 def page_context(procedure):
-    sections = [
-        (name, heading, getattr(procedure, name)) for name, heading in editorial.SECTIONS
-    ]
+    sections = [(name, heading, getattr(procedure, name)) for name, heading in editorial.SECTIONS]
     return {
         "procedure": procedure,
         "structured_data": of_procedure(procedure),

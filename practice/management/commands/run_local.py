@@ -140,7 +140,9 @@ class Command(BaseCommand):
         lines = ["", f"  The site    {address}/", f"  The admin   {address}/admin/", ""]
         lines += [f"  Demo staff, all with the password {DEMO_PASSWORD}", ""]
         for username, first_name, last_name, group in DEMO_STAFF:
-            lines.append(f"    {username:<9} {first_name} {last_name}, {group or 'may do everything'}")
+            lines.append(
+                f"    {username:<9} {first_name} {last_name}, {group or 'may do everything'}"
+            )
         lines += ["", "  Ctrl-C stops the site and its worker. Data stays for the next time.", ""]
         self.say("\n".join(lines))
 

@@ -1,4 +1,4 @@
-"""The background worker: sends queued mail and shows that it is alive."""
+"""The background worker: publishes what is due, sends queued mail, shows that it is alive."""
 
 import logging
 import os
@@ -14,6 +14,7 @@ from post_office.mail import send_queued
 
 from practice.background import give_lease_back, recorded, take_lease
 from practice.health import HEARTBEAT
+from practice.scheduling import publish_due
 
 logger = logging.getLogger("practice.worker")
 LEASE_NAME = "worker"
@@ -49,6 +50,7 @@ class Command(BaseCommand):
             close_old_connections()
             if take_lease(LEASE_NAME, self.holder):
                 with recorded(HEARTBEAT):
+                    publish_due()
                     self.send_mail()
         except DatabaseError:
             logger.warning("The database cannot be reached; trying again shortly.")

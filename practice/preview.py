@@ -1,0 +1,46 @@
+"""A page before patients see it: the public view itself, run on what the page is to be."""
+
+from functools import wraps
+
+from django.contrib.auth import get_permission_codename
+from django.db import transaction
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from django.utils.cache import add_never_cache_headers
+
+from . import revisions
+from .publishing import Publishable
+
+
+def previewable(model):
+    """Lets editors of `model` see its page with `?preview`: unpublished, or as its draft says.
+
+    For the time of the view the draft is applied and the page is live, inside a transaction
+    that is rolled back. So a preview is what will be published, by the same code. Others get
+    a 404. The answer is never cached or indexed.
+    """
+
+    def decorate(view):
+        @wraps(view)
+        def wrapped(request, slug):
+            if "preview" not in request.GET:
+                return view(request, slug)
+            permission = f"{model._meta.app_label}.{get_permission_codename('view', model._meta)}"
+            if not (request.user.is_staff and request.user.has_perm(permission)):
+                raise Http404
+            page = get_object_or_404(model, slug=slug)
+            with transaction.atomic():
+                draft = revisions.draft_of(page)
+                if draft:
+                    page = revisions.apply(draft)
+                model.objects.filter(pk=page.pk).update(status=Publishable.Status.PUBLISHED)
+                request.is_preview = True
+                response = view(request, page.slug)
+                transaction.set_rollback(True)
+            add_never_cache_headers(response)
+            response["X-Robots-Tag"] = "noindex, nofollow"
+            return response
+
+        return wrapped
+
+    return decorate
