@@ -1,8 +1,11 @@
 """The last step of a mail: private links are filled in while it is handed to the transport."""
 
+import threading
+
 from django.conf import settings
 from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
+from django.db import connections
 
 from . import private_link
 
@@ -27,4 +30,7 @@ class PrivateLinkBackend(BaseEmailBackend):
                 alternative._replace(content=private_link.fill_in(alternative.content))
                 for alternative in getattr(message, "alternatives", [])
             ]
+        if threading.current_thread() is not threading.main_thread():
+            # The queue sends each mail in a thread of its own; nobody else closes its connection.
+            connections.close_all()
         return self.transport.send_messages(messages)

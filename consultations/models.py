@@ -15,6 +15,7 @@ from django.db.models.functions import Upper
 from django.utils import timezone
 from phonenumber_field.modelfields import PhoneNumberField
 
+from practice import partial_indexes  # noqa: F401 (registers the lookup `among`)
 from practice.encryption import EncryptedTextField
 from practice.models import Surgeon
 from procedures.models import Procedure
@@ -41,14 +42,14 @@ def new_reference():
 
 class RequestQuerySet(models.QuerySet):
     def open(self):
-        return self.filter(status__in=OPEN)
+        return self.filter(status__among=OPEN)
 
     def awaiting_first_response(self):
-        return self.filter(status__in=AWAITING, first_response_at=None)
+        return self.filter(status__among=AWAITING, first_response_at=None)
 
     def answered(self):
         """Open ones whose first-response clock has stopped."""
-        return self.open().exclude(status__in=AWAITING, first_response_at=None)
+        return self.open().exclude(status__among=AWAITING, first_response_at=None)
 
     def late(self, now=None):
         return self.awaiting_first_response().filter(respond_by__lt=now or timezone.now())
@@ -67,9 +68,7 @@ class RequestQuerySet(models.QuerySet):
 class ConsultationRequest(models.Model):
     """One patient asking for one consultation. Only `intake` creates, only `triage` moves it."""
 
-    reference = models.CharField(
-        max_length=11, unique=True, default=new_reference, editable=False
-    )
+    reference = models.CharField(max_length=11, unique=True, default=new_reference, editable=False)
     # One for each form that was handed out; a second send of the same form meets it.
     submission_token = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     # Keyed digest of everything that was answered: finds Back-and-resend, reveals nothing.
@@ -111,6 +110,9 @@ class ConsultationRequest(models.Model):
     # First-response promise in UTC; empty when the practice has no opening hours.
     respond_by = models.DateTimeField(null=True, blank=True)
     first_response_at = models.DateTimeField(null=True, blank=True)
+    # Working minutes from arrival to first response, as the hours were at that time.
+    response_minutes = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    escalated_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_contact_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     follow_up_on = models.DateField(null=True, blank=True)

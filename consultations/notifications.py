@@ -54,6 +54,16 @@ def tell_staff_deletion_asked(request, practice):
     )
 
 
+def tell_manager_late(late, number, address, practice):
+    """`late` are the requests to name, `number` how many there are in all."""
+    named = [{"reference": request.reference, "link": _admin_address(request)} for request in late]
+    _queue("manager_late", address, practice, named=named, number=number)
+
+
+def send_weekly_report(figures, address, practice):
+    _queue("weekly_report", address, practice, **figures)
+
+
 def _tell_patient_received(request, practice):
     return _queue(
         "patient_received",
@@ -88,10 +98,16 @@ def _queue(name, recipient, practice, **context):
     return mail.send(
         recipients=[recipient],
         sender=settings.DEFAULT_FROM_EMAIL,
-        subject=" ".join(subject.split()),
-        message=render_to_string(f"{MAILS}{name}.txt", context),
-        html_message=render_to_string(f"{MAILS}{name}.html", context),
+        # The queue renders what it is given as a template once more. What a patient typed
+        # must be a value there, never a part of the template; values are not stored.
+        subject="{{ subject|safe }}",
+        message="{{ text|safe }}",
+        html_message="{{ html|safe }}",
+        context={
+            "subject": " ".join(subject.split()),
+            "text": render_to_string(f"{MAILS}{name}.txt", context),
+            "html": render_to_string(f"{MAILS}{name}.html", context),
+        },
         headers={"Auto-Submitted": "auto-generated"},
-        context=None,
         priority="medium",
     )

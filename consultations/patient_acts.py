@@ -59,9 +59,9 @@ def withdraw(request):
 def ask_for_deletion(request):
     """Marks the request for erasure and tells staff; asking twice is asking once."""
     with transaction.atomic():
-        marked = ConsultationRequest.objects.filter(
-            pk=request.pk, deletion_asked_at=None
-        ).update(deletion_asked_at=timezone.now())
+        marked = ConsultationRequest.objects.filter(pk=request.pk, deletion_asked_at=None).update(
+            deletion_asked_at=timezone.now()
+        )
         if marked:
             record(request, Event.Kind.PATIENT, PATIENT, "Asked for deletion")
             notifications.tell_staff_deletion_asked(request, Practice.current())

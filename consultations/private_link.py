@@ -36,6 +36,7 @@ def find(token: str) -> ConsultationRequest | None:
             link_digest=digest(token), link_revoked_at=None, link_expires_at__gt=timezone.now()
         )
         .select_related("procedure", "surgeon")
+        .defer("message")  # The private page has no use for it.
         .first()
     )
 

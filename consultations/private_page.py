@@ -9,10 +9,13 @@ from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_POST, require_safe
 
 from . import patient_acts, photos, private_link
-from .choices import Status
+from .choices import AWAITING, Status
 from .forms import ContactForm, PhotoForm
 from .timeline import PATIENT
 from .triage import NEXT, TriageError
+
+# A suspect may be a person: their page says the same as everybody's.
+UNANSWERED = (*AWAITING, Status.QUARANTINED, Status.SPAM)
 
 
 def behind_the_link(view):
@@ -93,9 +96,14 @@ def _page(http_request, stored, token, status=200, contact_form=None, photo_form
         "stored": stored,
         "token": token,
         "state": patient_acts.IN_WORDS[stored.status],
+        "answer_by": stored.respond_by if _is_unanswered(stored) else None,
         "may_withdraw": Status.CLOSED in NEXT[stored.status],
         "photos": stored.photos.all(),
         "contact_form": contact_form or ContactForm(instance=stored, prefix="contact"),
         "photo_form": photo_form or PhotoForm(request=stored, prefix="photos"),
     }
     return render(http_request, "consultations/private_page.html", context, status=status)
+
+
+def _is_unanswered(stored):
+    return stored.status in UNANSWERED and stored.first_response_at is None

@@ -17,9 +17,16 @@ def follow_the_opening_hours():
 
 
 def _recompute_after_commit(sender, raw=False, using=None, **kwargs):
-    """Once for each transaction, however many rows a form saved in it."""
+    """Once for each transaction, however many rows a form saved in it.
+
+    A recomputation that waits under other savepoints does not count: it is dropped when one
+    of them is rolled back.
+    """
     if raw:
         return
-    waiting = [func for _, func, *_ in transaction.get_connection(using).run_on_commit]
-    if clock.recompute_open_promises not in waiting:
-        transaction.on_commit(clock.recompute_open_promises, using=using, robust=True)
+    connection = transaction.get_connection(using)
+    here = set(connection.savepoint_ids)
+    for savepoints, waiting, *_ in connection.run_on_commit:
+        if waiting is clock.recompute_open_promises and savepoints == here:
+            return
+    transaction.on_commit(clock.recompute_open_promises, using=using, robust=True)

@@ -59,7 +59,5 @@ def codename(action, model):
 def permissions(role):
     """The role's permissions as a set of (app label, codename)."""
     return {
-        (app, codename(action, model))
-        for app, model, actions in ROLES[role]
-        for action in actions
+        (app, codename(action, model)) for app, model, actions in ROLES[role] for action in actions
     }

@@ -4,9 +4,10 @@ import random
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.text import slugify
 
 from practice import sample_content
-from practice.hours import add_working_minutes
+from practice.hours import add_working_minutes, working_minutes_between
 from practice.models import Practice, Surgeon, User
 from procedures.models import Procedure
 
@@ -88,7 +89,7 @@ class Inventor:
             received_at=received_at,
             full_name=f"{given} {family}",
             preferred_name=given if self.random.random() < 0.3 else "",
-            email=f"{given}.{family}.{number}@example.com".lower(),
+            email=f"{slugify(given)}.{slugify(family)}.{number}@example.com",
             phone=f"+1512555{self.random.randint(100, 199):04d}",
             procedure=procedure,
             procedure_version=procedure.content_version if procedure else None,
@@ -110,9 +111,7 @@ class Inventor:
     def promise(self, received_at):
         if not self.calendar.weekly:
             return None
-        return add_working_minutes(
-            received_at, self.practice.first_response_minutes, self.calendar
-        )
+        return add_working_minutes(received_at, self.practice.first_response_minutes, self.calendar)
 
     def progress(self, request):
         """What staff did with it so far, in keeping with its state."""
@@ -121,6 +120,9 @@ class Inventor:
             answered = min(answered, self.now)
             request.owner = self.random.choice(self.staff) if self.staff else None
             request.first_response_at = request.last_contact_at = answered
+            request.response_minutes = max(
+                0, working_minutes_between(request.received_at, answered, self.calendar)
+            )
         elif self.staff and request.status == Status.NEW and self.random.random() < 0.3:
             request.owner = self.random.choice(self.staff)
         if request.status == Status.CLOSED:

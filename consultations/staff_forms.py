@@ -19,7 +19,7 @@ MOVE_WORDS = {
     Status.ATTEMPTING: {Status.CLOSED: "Reopen: trying to reach"},
     Status.IN_CONTACT: {
         Status.CLOSED: "Reopen: in contact",
-        Status.BOOKED: "Back to in contact",
+        Status.BOOKED: "Back to “in contact”",
     },
     Status.NEW: {
         Status.QUARANTINED: "Not spam: put it in the inbox",

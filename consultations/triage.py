@@ -8,6 +8,7 @@ what happened meanwhile; nothing is overwritten.
 from django.db import transaction
 from django.utils import timezone
 
+from practice.hours import working_minutes_between
 from practice.models import Practice
 
 from . import notifications
@@ -46,7 +47,7 @@ NEXT = {
         Status.CLOSED,
     ),
     Status.SPAM: (Status.NEW,),
-    Status.DUPLICATE: (),  # Left only by undoing the merge.
+    Status.DUPLICATE: (),  # Entered and left by `merge` and `unmerge` alone.
 }
 
 # States that a member of staff can only have reached by speaking or writing to the patient.
@@ -96,7 +97,7 @@ def move(request, to, *, by, note="", reason=""):
     changes = {"status": to, "close_reason": reason}
     changes["closed_at"] = now if to == Status.CLOSED else None
     if to in ANSWERED and request.first_response_at is None:
-        changes["first_response_at"] = changes["last_contact_at"] = now
+        changes |= _first_response(request, now) | {"last_contact_at": now}
     if to not in OPEN:
         changes["follow_up_on"] = None
     with transaction.atomic():
@@ -136,7 +137,7 @@ def record_contact(request, channel, outcome, *, by, note="", follow_up_on=None)
     to = _after_contact(was, reached)
     changes = {"last_contact_at": now, "status": to}
     if request.first_response_at is None:
-        changes["first_response_at"] = now
+        changes |= _first_response(request, now)
     if follow_up_on:
         changes["follow_up_on"] = follow_up_on
     with transaction.atomic():
@@ -163,6 +164,69 @@ def follow_up(request, on, *, by):
         _update(request, seen, follow_up_on=on)
         words = f"Follow up on {on:%d %b %Y}" if on else "Follow-up cleared"
         record(request, Event.Kind.FOLLOW_UP, by, words)
+
+
+def merge(request, into, *, by):
+    """Marks the open request as a duplicate of `into`, whose page then shows both histories.
+
+    Nothing is moved: notes, photographs, consents and events stay with the request they were
+    made for, so that `unmerge` finds everything as it was. Raises TriageError when one of the
+    two is no longer fit for it.
+    """
+    if request.pk == into.pk:
+        raise TriageError("Choose another request to merge this one into.")
+    if into.status == Status.DUPLICATE:
+        raise TriageError(f"{into.reference} is a duplicate itself. Merge into its original.")
+    if request.status not in OPEN:
+        raise TriageError("Only an open request can be merged. Reopen this one first.")
+    if request.duplicates.exists():
+        raise TriageError("Others are merged into this request. Undo that first.")
+    was = Status(request.status)
+    with transaction.atomic():
+        _update(
+            request,
+            {"status": was},
+            status=Status.DUPLICATE,
+            duplicate_of=into,
+        )
+        details = {"from": request.reference, "into": into.reference}
+        record(
+            request,
+            Event.Kind.MERGED,
+            by,
+            f"Merged into {into.reference}",
+            from_status=was,
+            to_status=Status.DUPLICATE,
+            details=details,
+        )
+        record(into, Event.Kind.MERGED, by, f"{request.reference} merged", details=details)
+
+
+def unmerge(request, *, by):
+    """Undoes `merge`: the request is again what it was, on its original clock."""
+    into = request.duplicate_of
+    if request.status != Status.DUPLICATE or into is None:
+        raise TriageError("This request is not merged into another.")
+    merged = request.events.filter(kind=Event.Kind.MERGED, to_status=Status.DUPLICATE).last()
+    back_to = Status(merged.from_status) if merged else Status.NEW
+    with transaction.atomic():
+        _update(request, {"status": Status.DUPLICATE}, status=back_to, duplicate_of=None)
+        record(
+            request,
+            Event.Kind.UNMERGED,
+            by,
+            f"No longer merged into {into.reference}",
+            from_status=Status.DUPLICATE,
+            to_status=back_to,
+        )
+        record(into, Event.Kind.UNMERGED, by, f"{request.reference} is separate again")
+
+
+def _first_response(request, now):
+    """What the first answer sets: when it was, and after how many working minutes."""
+    calendar = Practice.current().calendar()
+    minutes = max(0, working_minutes_between(request.received_at, now, calendar))
+    return {"first_response_at": now, "response_minutes": minutes}
 
 
 def _after_contact(was, reached):

@@ -6,7 +6,7 @@ import uuid
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
-from django.db import Error
+from django.db import Error as AnyDatabaseError
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -32,7 +32,7 @@ def consultation(request):
         if request.method == "POST":
             return _receive(request)
         return _page(request, ConsultationForm(initial=_came_from(request) | _ticket(request)))
-    except Error:
+    except AnyDatabaseError:
         return _not_received(request)
 
 
@@ -56,7 +56,7 @@ def give_form_back(request):
     """The form as it was sent, ready to send again: its CSRF token had expired."""
     try:
         return _page(request, ConsultationForm(request.POST), status=403, was_expired=True)
-    except Error:
+    except AnyDatabaseError:
         return _not_received(request)
 
 

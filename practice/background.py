@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from .models import JobRun, Lease
+from .models import JobRun, Lease, Practice
 
 # Longer than the longest single step of work (one mail: EMAIL_TIMEOUT, 20 s), and short
 # enough that another worker takes over within a minute of the holder's death.
@@ -31,6 +31,28 @@ def take_lease(name: str, holder: str) -> bool:
 
 def give_lease_back(name: str, holder: str) -> None:
     Lease.objects.filter(name=name, holder=holder).delete()
+
+
+def every(interval):
+    """A rule for when a job is due: `interval` after its last start, or when it never ran."""
+    return lambda last_start, now: last_start is None or now - last_start >= interval
+
+
+def mondays_at(hour):
+    """A rule: once a week, from `hour` o'clock in practice time on Monday."""
+
+    def is_due(last_start, now):
+        local = now.astimezone(Practice.current().zone)
+        if local.weekday() != 0 or local.hour < hour:
+            return False
+        return last_start is None or now - last_start > timedelta(days=1)
+
+    return is_due
+
+
+def is_due(job: str, rule, now=None) -> bool:
+    last_start = JobRun.objects.filter(job=job).values_list("started_at", flat=True).first()
+    return rule(last_start, now or timezone.now())
 
 
 @contextmanager

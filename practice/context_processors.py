@@ -1,5 +1,6 @@
 """What every page's header and footer needs."""
 
+from django.conf import settings
 from django.db import Error as AnyDatabaseError
 from django.utils.functional import SimpleLazyObject
 
@@ -11,8 +12,10 @@ _last_known = {}
 
 
 def practice(request):
-    """`practice` and `main_location`, each fetched only when a template uses it."""
+    """`practice` and `main_location` are fetched only when a template uses them."""
     return {
+        "site_url": settings.SITE_URL,
+        "canonical": f"{settings.SITE_URL}{request.path}",
         "practice": SimpleLazyObject(current_practice),
         "main_location": SimpleLazyObject(
             lambda: _remembered(

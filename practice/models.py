@@ -104,16 +104,17 @@ class Practice(models.Model):
     @classmethod
     def current(cls):
         """The one row; before it is filled in, the placeholder."""
-        return cls.objects.first() or cls.placeholder()
+        return cls.objects.first() or cls.placeholder(phone="+15125550100")
 
     @classmethod
-    def placeholder(cls):
+    def placeholder(cls, **details):
         """An unsaved practice for a site that nobody has filled in yet."""
         return cls(
             pk=1,
             name="Your practice",
             summary="Fill in the practice's details in the admin.",
             emergency_notice="This form is not for emergencies. In an emergency, call 911.",
+            **details,
         )
 
     @property

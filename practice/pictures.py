@@ -12,6 +12,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.db import models
+from django.db.models.fields.files import ImageFieldFile
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from . import renditions
@@ -81,8 +82,12 @@ def _in_srgb(image, mode):
     return image.convert(mode)
 
 
+class BarePicture(ContentFile):
+    """A picture that `reencoded` has made."""
+
+
 def reencoded(file):
-    """The picture as a WebP ContentFile, at most 2400 px on its longer side.
+    """The picture as a WebP file, at most 2400 px on its longer side.
 
     Its name is made of its content and its size in pixels: neutral, the same for the same
     picture, and enough to know width and height without opening it.
@@ -92,7 +97,7 @@ def reencoded(file):
     image.save(out, "WEBP", quality=90, method=4)
     data = out.getvalue()
     digest = hashlib.sha256(data).hexdigest()[:20]
-    return ContentFile(data, name=f"{digest}-{image.width}x{image.height}.webp")
+    return BarePicture(data, name=f"{digest}-{image.width}x{image.height}.webp")
 
 
 class PictureFormField(forms.ImageField):
@@ -107,21 +112,23 @@ class PictureFormField(forms.ImageField):
         return file and reencoded(file)
 
 
+class PictureFile(ImageFieldFile):
+    """A stored picture. However a file comes in, what is stored was made by `reencoded`."""
+
+    def save(self, name, content, save=True):
+        if not isinstance(content, BarePicture):
+            content = reencoded(content)
+        super().save(content.name, content, save=save)
+        renditions.make(self)
+
+
 class PictureField(models.ImageField):
-    """An ImageField whose every new file goes through `reencoded`, however it came.
+    """An ImageField that keeps nothing of an upload but its pixels.
 
     Saving makes the smaller sizes as well, so that no reader waits for them.
     """
 
+    attr_class = PictureFile
+
     def formfield(self, **kwargs):
         return super().formfield(**{"form_class": PictureFormField, **kwargs})
-
-    def pre_save(self, instance, add):
-        file = getattr(instance, self.attname)
-        is_new = bool(file) and not file._committed
-        if is_new and renditions.size(file.name) == (0, 0):
-            setattr(instance, self.attname, reencoded(file.file))
-        file = super().pre_save(instance, add)
-        if is_new:
-            renditions.make(file)
-        return file

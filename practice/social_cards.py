@@ -14,7 +14,7 @@ from .models import Location, Practice, Surgeon
 
 WIDTH, HEIGHT, MARGIN = 1200, 630, 90
 # The same colours as static/css/tokens.css: paper, ink, petrol and the warm accent.
-PAPER, INK, SOFT, DEEP, ACCENT = "#faf8f3", "#1d2a2c", "#50605f", "#0f4c55", "#b4532a"
+PAPER, INK, SOFT, DEEP, ACCENT = "#faf8f3", "#1d2a2c", "#50605f", "#12434a", "#b4532a"
 FONT = settings.BASE_DIR / "static" / "fonts" / "newsreader.woff2"
 PAGES = {"procedures": Procedure, "surgeons": Surgeon, "locations": Location}
 

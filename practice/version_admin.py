@@ -1,5 +1,7 @@
 """Drafts and history of pages in the admin: prepare, preview, publish, compare, restore."""
 
+from itertools import pairwise
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
@@ -91,7 +93,7 @@ class VersionedAdmin:
         kept = [each for each in versions if not each.is_draft]
         rows = [
             {"version": newer, "changes": revisions.differences(older.content, newer.content)}
-            for newer, older in zip(kept, kept[1:], strict=False)
+            for newer, older in pairwise(kept)
         ]
         if kept and len(kept) <= VERSIONS_SHOWN:
             rows.append({"version": kept[-1], "changes": [], "is_first": True})

@@ -123,7 +123,7 @@ def web_manifest(request):
         "start_url": "/",
         "display": "browser",
         "background_color": "#faf8f3",
-        "theme_color": "#0f4c55",
+        "theme_color": "#12434a",
         "icons": [
             {"src": static("img/favicon.svg"), "sizes": "any", "type": "image/svg+xml"},
             {"src": static("img/apple-touch-icon.png"), "sizes": "180x180", "type": "image/png"},

@@ -91,6 +91,8 @@ class CaseInline(PartsInline):
 @admin.register(Procedure)
 class ProcedureAdmin(PublishableAdmin):
     form = ProcedureForm
+    # Named, because a template named by a base class goes before the one found by its path.
+    change_form_template = "admin/procedures/procedure/change_form.html"
     list_display = ["name", "category", "state", "lacks", "review_due", "content_changed_at"]
     list_filter = ["status", "category"]
     list_select_related = ["category"]

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
+from practice.models import User
+
 from .. import staff_forms, triage
 from ..choices import Status
 from ..models import ConsultationRequest
@@ -80,11 +82,14 @@ def as_seen(row: ConsultationRequest, seen) -> ConsultationRequest:
     if seen.get("seen_status") in Status.values:
         row.status = seen["seen_status"]
     if "seen_owner" in seen and seen["seen_owner"] != str(row.owner_id or ""):
-        owner = seen["seen_owner"]
-        row.owner_id = int(owner) if owner.isdecimal() else None
+        row.owner = _user(seen["seen_owner"])
     if "seen_follow_up" in seen and seen["seen_follow_up"] != str(row.follow_up_on or ""):
         row.follow_up_on = _day(seen["seen_follow_up"])
     return row
+
+
+def _user(text):
+    return User.objects.filter(pk=int(text)).first() if text.isdecimal() else None
 
 
 def _day(text):

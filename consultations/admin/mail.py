@@ -34,6 +34,9 @@ class MailAdmin(admin.ModelAdmin):
     search_fields = ["to"]
     search_help_text = "The recipient's address, or a part of it."
     show_full_result_count = False
+    # The library's own templates offer what is left out here.
+    change_form_template = "admin/change_form.html"
+    change_list_template = "admin/change_list.html"
     ordering = ["-created"]
     fields = readonly_fields = [
         *("recipients", "from_email", "subject", "state"),

@@ -209,8 +209,7 @@ class RequestAdmin(admin.ModelAdmin):
 def tabs(requests, moment):
     found = inbox.counts(requests, moment)
     return [
-        (view, inbox.in_figures(found[view.key]) if view.is_counted else "")
-        for view in inbox.VIEWS
+        (view, inbox.in_figures(found[view.key]) if view.is_counted else "") for view in inbox.VIEWS
     ]
 
 

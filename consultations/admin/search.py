@@ -11,7 +11,7 @@ from django.db.models import Q
 
 # Crockford's base 32: what people read or hear instead of a digit.
 LOOK_ALIKES = str.maketrans("OIL", "011")
-FEWEST_DIGITS = 4
+FEWEST_DIGITS = FEWEST_CHARACTERS = 4
 
 
 def find(requests, query: str):
@@ -33,7 +33,7 @@ def _name(query):
 
 
 def _email(query):
-    if "@" not in query or " " in query:
+    if "@" not in query or " " in query or len(query) < FEWEST_CHARACTERS:
         return Q()
     return Q(email__icontains=query)
 
@@ -58,6 +58,7 @@ def _phone(query):
         number = phonenumbers.parse(query, settings.PHONENUMBER_DEFAULT_REGION)
     except phonenumbers.NumberParseException:
         return Q(phone__contains=digits)
-    if not phonenumbers.is_possible_number(number):
+    whole = phonenumbers.is_possible_number_with_reason(number)
+    if whole != phonenumbers.ValidationResult.IS_POSSIBLE:
         return Q(phone__contains=digits)
     return Q(phone=phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

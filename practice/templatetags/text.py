@@ -43,13 +43,13 @@ def plain(text):
 def when(moment, zone):
     """“Monday, November 30 at 12:00 PM” in `zone` (a ZoneInfo)."""
     local = timezone.localtime(moment, zone)
-    return f"{local:%A, %B} {local.day} at {local.hour % 12 or 12}:{local:%M %p}"
+    return f"{local:%A, %B} {local.day} at {wall_clock(local)}"
 
 
 @register.filter
 def wall_clock(time):
     """“8:00 AM” for a time of day."""
-    return f"{time.hour % 12 or 12}:{time:%M %p}"
+    return f"{time.hour % 12 or 12}:{time:%M}\N{NO-BREAK SPACE}{time:%p}"
 
 
 @register.filter

@@ -48,7 +48,7 @@ function offerDeletion() {
   notice.append("We put back what you had typed on this device. ");
   const button = document.createElement("button");
   button.type = "button";
-  button.className = "button-quiet";
+  button.className = "button quiet";
   button.textContent = "Delete it from this device";
   button.addEventListener("click", () => {
     localStorage.removeItem(KEY);
@@ -63,7 +63,7 @@ function offerDeletion() {
 function countCharacters(area) {
   const most = Number(area.getAttribute("maxlength"));
   const count = document.createElement("p");
-  count.className = "form-text";
+  count.className = "help";
   count.setAttribute("role", "status");
   area.after(count);
   const show = () => {

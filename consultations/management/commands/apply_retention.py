@@ -10,9 +10,7 @@ class Command(BaseCommand):
     help = "Erases requests that were kept for their time. The worker does this every day."
 
     def add_arguments(self, parser):
-        parser.add_argument(
-            "--dry-run", action="store_true", help="Only say what would be erased."
-        )
+        parser.add_argument("--dry-run", action="store_true", help="Only say what would be erased.")
 
     def handle(self, *, dry_run, **options):
         due = privacy.due_for_erasure()

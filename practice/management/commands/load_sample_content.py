@@ -58,6 +58,8 @@ class Command(BaseCommand):
 
     def load_location(self, fields):
         hours, closures = fields.pop("hours", []), fields.pop("closures", [])
+        # A site that has a main location of its own keeps it.
+        fields["is_main"] &= not Location.objects.filter(is_main=True).exists()
         location, is_new = _add(Location, fields, status=PUBLISHED)
         if is_new:
             for opening in hours:

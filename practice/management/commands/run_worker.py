@@ -1,4 +1,4 @@
-"""The background worker: publishes what is due, sends queued mail, shows that it is alive."""
+"""The background worker: mail, publishing, escalation, reports, retention, its own heartbeat."""
 
 import logging
 import os
@@ -7,17 +7,39 @@ import socket
 import threading
 import time
 import uuid
+from datetime import timedelta
 
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
 from post_office.mail import send_queued
 
-from practice.background import give_lease_back, recorded, take_lease
+from consultations.privacy import apply_retention
+from consultations.reminders import escalate_late, send_weekly_report
+from consultations.spam import forget_old_counts
+from practice.background import (
+    every,
+    give_lease_back,
+    is_due,
+    mondays_at,
+    recorded,
+    take_lease,
+)
 from practice.health import HEARTBEAT
 from practice.scheduling import publish_due
 
 logger = logging.getLogger("practice.worker")
 LEASE_NAME = "worker"
+
+# Name, when it is due, what it does. Mail comes before these in every round.
+JOBS = (
+    ("publish what is due", every(timedelta(seconds=5)), publish_due),
+    ("escalate late requests", every(timedelta(minutes=1)), escalate_late),
+    ("weekly report", mondays_at(8), send_weekly_report),
+    ("retention", every(timedelta(days=1)), apply_retention),
+    ("forget counts of senders", every(timedelta(hours=1)), forget_old_counts),
+    ("clear ended sessions", every(timedelta(days=1)), lambda: call_command("clearsessions")),
+)
 
 
 class Command(BaseCommand):
@@ -48,14 +70,28 @@ class Command(BaseCommand):
         """One look at everything there is to do. A lost database ends the round, not the worker."""
         try:
             close_old_connections()
-            if take_lease(LEASE_NAME, self.holder):
-                with recorded(HEARTBEAT):
-                    publish_due()
-                    self.send_mail()
+            if not take_lease(LEASE_NAME, self.holder):
+                return
+            with recorded(HEARTBEAT):
+                pass
+            for name, rule, run in (("mail", every(timedelta()), self.send_mail), *JOBS):
+                if self.asked_to_stop.is_set():
+                    return
+                if is_due(name, rule):
+                    self.run_job(name, run)
+                    take_lease(LEASE_NAME, self.holder)
         except DatabaseError:
             logger.warning("The database cannot be reached; trying again shortly.")
+
+    def run_job(self, name, run):
+        """A job that fails keeps no other from running; it is tried again when next due."""
+        try:
+            with recorded(name):
+                run()
+        except DatabaseError:
+            raise
         except Exception:
-            logger.exception("A background job failed; the next round tries again.")
+            logger.exception("The job %s failed; it is tried again when it is next due.", name)
 
     def send_mail(self):
         """Sends due mails one by one, renewing the lease between them.

@@ -1,0 +1,137 @@
+"""The balance gate: what a page must say before patients may see it."""
+
+import pytest
+
+from procedures import editorial
+
+pytestmark = pytest.mark.django_db
+
+SECTIONS = ["alternatives", "risks", "when_to_get_help"]
+
+
+def fields(findings):
+    return [finding.field for finding in findings]
+
+
+def test_a_complete_page_lacks_nothing(procedure):
+    assert editorial.missing(procedure) == []
+
+
+@pytest.mark.parametrize("field", SECTIONS)
+@pytest.mark.parametrize("text", ["", " ", "\r\n\t"], ids=repr)
+def test_a_page_without_a_required_section_names_it_and_says_why(procedure, field, text):
+    setattr(procedure, field, text)
+
+    (finding,) = editorial.missing(procedure)
+
+    assert finding.field == field
+    assert editorial.HEADINGS[field] in finding.message
+    assert len(finding.message) > len(f"{editorial.HEADINGS[field]} is empty. ")
+
+
+def test_a_page_without_sources_is_not_balanced(procedure):
+    procedure.sources.all().delete()
+
+    assert fields(editorial.missing(procedure)) == ["sources"]
+
+
+@pytest.mark.parametrize(("left", "lacking"), [(0, ["sources"]), (1, [])])
+def test_a_form_counts_the_sources_there_will_be(procedure, left, lacking):
+    assert fields(editorial.missing(procedure, sources=left)) == lacking
+
+
+def test_everything_that_is_lacking_is_named_at_once(procedure):
+    for field in SECTIONS:
+        setattr(procedure, field, "")
+
+    found = editorial.missing(procedure, sources=0)
+
+    assert fields(found) == [*SECTIONS, "sources"]
+
+
+@pytest.mark.parametrize(
+    "field", sorted(set(editorial.HEADINGS) - set(SECTIONS)), ids=lambda field: field
+)
+def test_no_other_section_is_required(procedure, field):
+    setattr(procedure, field, "")
+
+    assert editorial.missing(procedure) == []
+
+
+def test_every_section_is_a_field_with_a_heading_and_the_risks_follow_the_benefits(procedure):
+    names = [name for name, _ in editorial.SECTIONS]
+
+    assert all(hasattr(procedure, name) for name in names)
+    assert len(set(names)) == len(names)
+    assert names.index("risks") == names.index("benefits") + 1
+    assert set(editorial.REQUIRED) - {"sources"} <= set(names)
+
+
+def test_key_facts_are_those_that_are_known_in_reading_order(procedure):
+    procedure.hospital_stay = ""
+
+    assert [label for label, _ in procedure.key_facts] == [
+        "Time in the operating room",
+        "Anesthesia",
+        "Back to work",
+        "Results visible",
+        "Results last",
+    ]
+
+
+# --- Hints ------------------------------------------------------------------------------------
+
+CLAIMS = {
+    "painless": "The operation is painless.",
+    "guaranteed": "The result is guaranteed.",
+    "best": "We have the best surgeons.",
+    "scarless": "A scarless lift.",
+    "risk-free": "This is risk-free.",
+    "no risk": "There is no risk.",
+}
+
+
+@pytest.mark.parametrize("text", CLAIMS.values(), ids=CLAIMS.keys())
+@pytest.mark.parametrize("field", ["what_it_is", "benefits", "cost_and_insurance"])
+def test_a_claim_that_advertising_codes_forbid_is_pointed_out(procedure, field, text):
+    setattr(procedure, field, text)
+
+    assert field in fields(editorial.hints(procedure))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["No result is guaranteed.", "It is best to rest.", "It hurts.", "It leaves a scar."],
+)
+def test_honest_words_are_not(procedure, text):
+    before = fields(editorial.hints(procedure))
+    procedure.what_it_is = text
+
+    assert fields(editorial.hints(procedure)) == before
+
+
+def test_comfort_before_a_risk_is_pointed_out_and_after_it_is_not(procedure):
+    procedure.risks = "Don’t worry: complications are few.\n\n- Bleeding"
+    assert "risks" in fields(editorial.hints(procedure))
+
+    procedure.risks = "- Bleeding that has to be stopped\n" * 12 + "\nDon’t worry alone: call us."
+    assert "risks" not in fields(editorial.hints(procedure))
+
+
+def test_hard_words_are_pointed_out(procedure):
+    procedure.recovery = (
+        "Postoperative edema characteristically demonstrates considerable interindividual "
+        "variability, necessitating comprehensive multidisciplinary rehabilitation, "
+        "notwithstanding preoperative optimization of comorbidities, polypharmacy and "
+        "concomitant anticoagulation."
+    )
+
+    (hint,) = [each for each in editorial.hints(procedure) if each.field == "recovery"]
+    assert "grade" in hint.message
+
+
+def test_hints_do_not_stand_in_the_way_of_publication(procedure):
+    procedure.benefits = "The best painless result, guaranteed."
+
+    assert editorial.missing(procedure) == []
+    procedure.publish()

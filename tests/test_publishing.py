@@ -1,0 +1,136 @@
+"""When a page is live, everywhere and in every way of asking."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from practice.models import Location, Surgeon
+from procedures.models import Procedure
+from tests.pages import Page
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 11, 16, 16, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+# (state, its time, is live)
+LIVE = {
+    "a draft": ("draft", None, False),
+    "a draft with a time": ("draft", NOW - SECOND, False),
+    "scheduled for later": ("scheduled", NOW + SECOND, False),
+    "scheduled for now": ("scheduled", NOW, True),
+    "scheduled for before": ("scheduled", NOW - SECOND, True),
+    "scheduled for no time": ("scheduled", None, False),
+    "published": ("published", None, True),
+    "published with a time left over": ("published", NOW + SECOND, True),
+    "withdrawn": ("withdrawn", None, False),
+    "withdrawn after its time": ("withdrawn", NOW - SECOND, False),
+}
+
+
+@pytest.mark.parametrize(("status", "publish_at", "is_live"), LIVE.values(), ids=LIVE.keys())
+def test_the_page_and_the_list_agree_on_what_is_live(
+    procedure, client, time_machine, status, publish_at, is_live
+):
+    time_machine.move_to(NOW, tick=False)
+    for page in (procedure, *Surgeon.objects.all(), *Location.objects.all()):
+        type(page).objects.filter(pk=page.pk).update(status=status, publish_at=publish_at)
+        page.refresh_from_db()
+
+        assert page.is_live is is_live
+        assert type(page).objects.published().exists() is is_live
+        response = client.get(page.get_absolute_url())
+        assert (response.status_code == 200) is is_live
+        assert response.status_code in (200, 404, 410)
+
+
+def test_a_scheduled_page_goes_live_by_its_time_alone(procedure, client, time_machine):
+    time_machine.move_to(NOW, tick=False)
+    procedure.status, procedure.publish_at = "scheduled", NOW + timedelta(hours=1)
+    procedure.save()
+    address = procedure.get_absolute_url()
+
+    assert client.get(address).status_code == 404
+    assert address not in Page(client.get("/procedures/")).links
+
+    time_machine.shift(timedelta(hours=1))
+
+    assert client.get(address).status_code == 200
+    assert address in Page(client.get("/procedures/")).links
+
+
+def test_publishing_needs_every_required_part_and_names_each(category):
+    procedure = Procedure.objects.create(name="New", slug="new", category=category)
+
+    with pytest.raises(ValidationError) as refused:
+        procedure.publish()
+
+    fields = [message.split(":")[0] for message in refused.value.messages]
+    assert fields == ["alternatives", "risks", "when_to_get_help", "sources"]
+    assert Procedure.objects.get().status == "draft"
+
+
+def test_publishing_takes_effect_at_once_and_remembers_the_first_time(procedure, time_machine):
+    Procedure.objects.update(status="scheduled", publish_at=NOW, first_published_at=None)
+    procedure.refresh_from_db()
+
+    time_machine.move_to(NOW, tick=False)
+    procedure.publish()
+    time_machine.shift(timedelta(days=1))
+    procedure.status = "withdrawn"
+    procedure.save()
+    procedure.publish()
+
+    stored = Procedure.objects.get()
+    assert (stored.status, stored.publish_at) == ("published", None)
+    assert stored.first_published_at == NOW
+
+
+def test_a_draft_has_no_first_time(category):
+    procedure = Procedure.objects.create(name="New", slug="new", category=category)
+
+    assert procedure.first_published_at is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "at_fault"),
+    [
+        ({"status": "scheduled", "publish_at": None}, {"publish_at"}),
+        ({"reviewed_by": "Dr. A. Reader, MD"}, {"last_reviewed"}),
+        ({"last_reviewed": date(2026, 1, 1)}, {"reviewed_by"}),
+        ({"status": "scheduled", "reviewed_by": "A"}, {"publish_at", "last_reviewed"}),
+        ({"reviewed_by": "A", "last_reviewed": date(2026, 1, 1)}, set()),
+        ({"status": "scheduled", "publish_at": NOW}, set()),
+        ({}, set()),
+    ],
+)
+def test_half_a_review_or_a_schedule_without_a_time_is_refused(location, fields, at_fault):
+    for name, value in fields.items():
+        setattr(location, name, value)
+
+    try:
+        location.clean()
+        found = set()
+    except ValidationError as refused:
+        found = set(refused.message_dict)
+
+    assert found == at_fault
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "Not medically reviewed"),
+        (
+            {"reviewed_by": "A. Reader, MD", "last_reviewed": date(2026, 3, 1)},
+            "Medically reviewed by A. Reader, MD on March 1, 2026",
+        ),
+        ({"reviewed_by": "A. Reader, MD"}, "Not medically reviewed"),
+    ],
+    ids=["by nobody", "by somebody", "by half"],
+)
+def test_a_page_says_who_reviewed_it_or_that_nobody_did(procedure, client, fields, words):
+    Procedure.objects.update(**fields)
+
+    assert words.lower() in Page(client.get(procedure.get_absolute_url())).text.lower()
