@@ -278,8 +278,9 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
-        # It reports every look into an empty queue.
-        "post_office": {"level": "WARNING"},
+        # It reports every look into an empty queue, and through a handler of its own unless
+        # it has one already.
+        "post_office": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "django": {"handlers": [], "level": "INFO", "propagate": True},
     },
 }
