@@ -11,8 +11,12 @@ def main():
         # It makes the secrets that the settings insist on, so it has to run without them.
         os.environ["DEBUG"] = "true"
     from django.core.management import execute_from_command_line
+    from environs import EnvValidationError
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except EnvValidationError as error:
+        sys.exit(f"Not started. {error}")
 
 
 if __name__ == "__main__":

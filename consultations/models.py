@@ -333,7 +333,9 @@ class ReplyTemplate(models.Model):
 
     name = models.CharField(max_length=80, unique=True)
     subject = models.CharField(max_length=150)
-    body = models.TextField(help_text="Placeholders: {name}, {reference}, {phone}, {practice}.")
+    body = models.TextField(
+        help_text="Placeholders: {name}, {reference}, {phone}, {practice}, {reply_by}."
+    )
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:

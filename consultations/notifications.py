@@ -60,6 +60,11 @@ def tell_manager_late(late, number, address, practice):
     _queue("manager_late", address, practice, named=named, number=number)
 
 
+def send_letter(request, subject, body, practice):
+    """Queues a letter that staff wrote or filled in; its text was checked by `replies`."""
+    return _queue("letter", request.email, practice, subject=subject, body=body)
+
+
 def send_weekly_report(figures, address, practice):
     _queue("weekly_report", address, practice, **figures)
 

@@ -126,6 +126,11 @@ class Procedure(Publishable):
         return _lines(self.also_known_as)
 
     @property
+    def other_names(self):
+        """The synonyms that the page names; search knows them all."""
+        return self.synonyms[:2]
+
+    @property
     def questions(self):
         return _lines(self.questions_to_ask)
 

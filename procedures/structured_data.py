@@ -30,7 +30,7 @@ def _procedure(procedure, path):
         "@type": "SurgicalProcedure",
         "@id": address(f"{path}#procedure"),
         "name": procedure.name,
-        "alternateName": procedure.synonyms,
+        "alternateName": procedure.other_names,
         "description": plain(procedure.what_it_is),
         "preparation": plain(procedure.preparation),
         "followup": plain(procedure.recovery),

@@ -1,0 +1,28 @@
+"""Who has a request open at this moment, so that two people do not call the same patient."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from .models import Presence
+
+# The page asks every ten seconds; who was not heard of for longer than this has left.
+FRESH_FOR = timedelta(seconds=15)
+
+
+def here(request, user):
+    """Notes that the user has the request open, and returns the names of the others who do."""
+    now = timezone.now()
+    Presence.objects.update_or_create(request=request, user=user, defaults={"seen_at": now})
+    others = (
+        Presence.objects.filter(request=request, seen_at__gt=now - FRESH_FOR)
+        .exclude(user=user)
+        .select_related("user")
+        .order_by("user__first_name", "user_id")
+    )
+    return [str(each.user) for each in others]
+
+
+def gone(request, user):
+    """Notes that the user has left the request's page."""
+    Presence.objects.filter(request=request, user=user).delete()
