@@ -1,9 +1,11 @@
 """The patient's private page, behind an unguessable link. It never shows health text."""
 
+import logging
 from functools import wraps
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import Error as AnyDatabaseError
 from django.shortcuts import redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_POST, require_safe
@@ -14,6 +16,7 @@ from .forms import ContactForm, PhotoForm
 from .timeline import PATIENT
 from .triage import NEXT, TriageError
 
+logger = logging.getLogger(__name__)
 # A suspect may be a person: their page says the same as everybody's.
 UNANSWERED = (*AWAITING, Status.QUARANTINED, Status.SPAM)
 
@@ -23,11 +26,15 @@ def behind_the_link(view):
 
     @wraps(view)
     def wrapped(http_request, token):
-        stored = private_link.find(token)
-        if stored is None:
-            response = render(http_request, "consultations/link_unknown.html", status=404)
-        else:
-            response = view(http_request, stored, token)
+        try:
+            stored = private_link.find(token)
+            if stored is None:
+                response = render(http_request, "consultations/link_unknown.html", status=404)
+            else:
+                response = view(http_request, stored, token)
+        except AnyDatabaseError:
+            logger.exception("The database failed while a private page was shown or used.")
+            response = render(http_request, "consultations/private_down.html", status=503)
         add_never_cache_headers(response)
         response["X-Robots-Tag"] = "noindex, nofollow"
         response["Referrer-Policy"] = "no-referrer"

@@ -1,5 +1,6 @@
 """The patient's way in: the form and its confirmation."""
 
+import logging
 import time
 import uuid
 
@@ -21,6 +22,7 @@ from .email_addresses import likely_meant
 from .forms import ConsultationForm
 from .models import ConsultationRequest
 
+logger = logging.getLogger(__name__)
 FORM_SALT = "consultations.form"
 RECEIPT = signing.Signer(salt="consultations.received")
 
@@ -39,12 +41,17 @@ def consultation(request):
 @never_cache
 @require_safe
 def received(request, receipt):
+    """The confirmation. The receipt is signed: it is true even while the database is gone."""
     try:
         reference = RECEIPT.unsign(receipt)
     except signing.BadSignature:
         raise Http404 from None
-    stored = get_object_or_404(ConsultationRequest, reference=reference)
-    context = {
+    context = {"reference": reference}
+    try:
+        stored = get_object_or_404(ConsultationRequest, reference=reference)
+    except AnyDatabaseError:
+        return render(request, "consultations/received.html", context, status=503)
+    context |= {
         "stored": stored,
         "private_page": private_link.path(stored),
         "meant_email": likely_meant(stored.email),
@@ -88,6 +95,7 @@ def _page(request, form, status=200, **context):
 
 def _not_received(request):
     """An honest page that keeps everything typed, for as long as the database is gone."""
+    logger.exception("The database failed while the form was shown or received.")
     form = ConsultationForm(initial=request.POST.dict(), without_database=True)
     return _page(request, form, status=503, was_not_received=request.method == "POST", is_down=True)
 

@@ -39,13 +39,13 @@ def clinic(practice, location=None, hours=()):
         "url": address("/"),
         "description": practice.summary,
         "telephone": str(practice.phone),
-        "email": practice.email,
         "medicalSpecialty": "https://schema.org/PlasticSurgery",
     }
     if location:
         node["@id"] = address(f"{location.get_absolute_url()}#clinic")
         node["url"] = address(location.get_absolute_url())
-        node["name"] = f"{practice.name}, {location.name}"
+        node["description"] = location.summary
+        node["parentOrganization"] = {"@id": address("/#practice")}
         node["telephone"] = str(location.phone or practice.phone)
         node["address"] = _without_empty(
             {

@@ -3,6 +3,7 @@
 Nothing here touches the database of the test suite.
 """
 
+import atexit
 import http.client
 import json
 import os
@@ -91,6 +92,10 @@ class PostgresDatabase:
             bin_path=self.server.bin_path,
             user=self.server.system_user,
         )
+
+    def end(self):
+        self.server.cleanup()
+        atexit.unregister(self.server._cleanup)
 
     def start(self):
         self.server.ensure_postgres_running()
@@ -205,7 +210,7 @@ def a_site(is_postgresql):
         folder.chmod(0o755)
         if is_postgresql:
             database = PostgresDatabase(folder)
-            stack.callback(database.server.cleanup)
+            stack.callback(database.end)
         else:
             database = SqliteDatabase(folder)
         site = Site(folder, database)

@@ -127,6 +127,8 @@ def test_what_is_not_published_is_neither_offered_nor_accepted(
 
     page = Page(client.get(FORM, {"procedure": "rhinoplasty", "surgeon": "robin-example"}))
     assert (page.fields["procedure"], page.fields["surgeon"]) == ("", "")
+    assert ticket_in(page)["origin"] == "website"
+    assert "procedure" not in ticket_in(page)
     assert "Rhinoplasty" not in page.source
     assert "Robin Example" not in page.source
 

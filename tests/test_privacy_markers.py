@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from auditlog.models import LogEntry
 from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
@@ -162,6 +163,22 @@ def test_a_correction_leaves_the_old_address_in_no_clear_column(stored):
     assert places_of("5550177") == set()
     # The mail to the old address has been queued and says where it went.
     assert places_of("mark-email@") == {"post_office_email.to"}
+
+
+def test_the_audit_says_that_something_changed_and_not_what_it_said(stored):
+    for field in PERSONAL:
+        setattr(stored, field, "+15125550166" if field == "phone" else "MARK-new@example.com")
+    stored.message = "MARK-message, changed"
+    stored.save()
+
+    changes = LogEntry.objects.get_for_object(stored).get().changes
+    assert set(changes) == set(PERSONAL)
+    assert set(map(tuple, changes.values())) == {("(redacted)", "(redacted)")}
+    assert places_of("MARK-new") == {f"{REQUESTS}.{field}" for field in PERSONAL} - {
+        f"{REQUESTS}.phone"
+    }
+    assert places_of("5550166") == {f"{REQUESTS}.phone"}
+    assert places_of("MARK-message") == set()
 
 
 def test_the_address_that_the_form_came_from_is_nowhere(stored):

@@ -54,13 +54,13 @@ def by_urgency(requests: RequestQuerySet):
     awaiting = requests.awaiting_first_response()
     return (
         awaiting.filter(respond_by__isnull=False).order_by("respond_by", "pk"),
-        awaiting.filter(respond_by=None).order_by("-received_at", "-pk"),
-        requests.answered().order_by("-received_at", "-pk"),
+        awaiting.filter(respond_by=None).order_by("-received_at", "pk"),
+        requests.answered().order_by("-received_at", "pk"),
     )
 
 
 def newest_first(requests):
-    return (requests.order_by("-received_at", "-pk"),)
+    return (requests.order_by("-received_at", "pk"),)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,11 @@ FEWEST_DIGITS = FEWEST_CHARACTERS = 4
 def find(requests, query: str):
     """Requests of any state that match; a phone number matches in whatever way it is written."""
     query = " ".join(query.split())
-    return requests.filter(_name(query) | _reference(query) | _email(query) | _phone(query))
+    found = _reference(query) | _email(query) | _phone(query)
+    # Looking through all names takes as long as there are requests; no name has a digit.
+    if not found or not re.search(r"[\d@]", query):
+        found |= _name(query)
+    return requests.filter(found)
 
 
 def _name(query):
@@ -35,7 +39,8 @@ def _name(query):
 def _email(query):
     if "@" not in query or " " in query or len(query) < FEWEST_CHARACTERS:
         return Q()
-    return Q(email__icontains=query)
+    is_whole = "." in query.partition("@")[2]
+    return Q(email__iexact=query) if is_whole else Q(email__icontains=query)
 
 
 def _reference(query):

@@ -1,0 +1,34 @@
+"""The site's addresses, and below /wrong/ the pages for when something is wrong.
+
+So a browser can look at them without anything being broken.
+"""
+
+from django.shortcuts import render
+from django.urls import include, path
+
+from consultations.forms import ConsultationForm
+
+
+def wrong_page(request, template):
+    return render(request, template)
+
+
+def form_in_trouble(request, trouble):
+    contexts = {
+        "errors": {"form": ConsultationForm({"email": "nobody"})},
+        "down": {"form": ConsultationForm(without_database=True), "is_down": True},
+        "not-received": {
+            "form": ConsultationForm(initial={"full_name": "Ada"}, without_database=True),
+            "is_down": True,
+            "was_not_received": True,
+        },
+        "expired": {"form": ConsultationForm({"full_name": "Ada"}), "was_expired": True},
+    }
+    return render(request, "consultations/consultation.html", contexts[trouble])
+
+
+urlpatterns = [
+    path("wrong/form/<slug:trouble>/", form_in_trouble),
+    path("wrong/<str:template>", wrong_page),
+    path("", include("practice.urls")),
+]
