@@ -1,0 +1,106 @@
+"""Figures about answering: what counts, and what the numbers mean."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from consultations import reports
+from consultations.choices import Status
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 18, 18, 0, tzinfo=UTC)  # A Wednesday.
+WEEK = timedelta(weeks=1)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "percent", "expected"),
+    [
+        ([], 50, None),
+        ([7], 50, 7),
+        ([7], 90, 7),
+        ([1, 2], 50, 1),
+        ([1, 2, 3], 50, 2),
+        (list(range(1, 11)), 90, 9),
+        (list(range(1, 12)), 90, 10),
+        (list(range(1, 101)), 90, 90),
+    ],
+)
+def test_a_percentile_is_the_nearest_rank(minutes, percent, expected):
+    assert reports.percentile(minutes, percent) == expected
+
+
+def test_spam_tests_and_duplicates_are_not_counted(practice, a_request):
+    a_request(received_at=NOW - timedelta(days=1))
+    for fields in (
+        {"status": Status.SPAM},
+        {"status": Status.QUARANTINED},
+        {"status": Status.DUPLICATE},
+        {"is_test": True},
+    ):
+        a_request(received_at=NOW - timedelta(days=1), **fields)
+
+    assert reports.answering(NOW - WEEK, NOW, 240).received == 1
+
+
+def test_the_span_holds_its_first_instant_and_not_its_last(practice, a_request):
+    for moment in (NOW - WEEK, NOW - WEEK - timedelta(seconds=1), NOW, NOW - timedelta(seconds=1)):
+        a_request(received_at=moment)
+
+    assert reports.answering(NOW - WEEK, NOW, 240).received == 2
+
+
+def test_an_answer_in_the_promised_minute_is_in_time_and_one_later_is_not(practice, a_request):
+    for minutes in (239, 240, 241, None):
+        a_request(
+            received_at=NOW - timedelta(days=1),
+            response_minutes=minutes,
+            first_response_at=NOW if minutes else None,
+        )
+
+    figures = reports.answering(NOW - WEEK, NOW, 240)
+
+    assert (figures.received, figures.answered, figures.in_time) == (4, 3, 2)
+    assert (figures.median, figures.ninetieth) == (240, 241)
+    assert figures.percent_in_time == 67
+
+
+def test_twelve_weeks_are_there_even_when_nothing_came(practice, a_request):
+    a_request(received_at=NOW - timedelta(days=1), first_response_at=NOW)
+    a_request(received_at=NOW - timedelta(weeks=5))
+    a_request(received_at=NOW - timedelta(weeks=40))
+
+    weeks = reports.weekly_numbers(NOW)
+
+    assert len(weeks) == 12
+    assert [week["week"].weekday() for week in weeks] == [0] * 12
+    assert weeks[-1] == {"week": datetime(2026, 11, 16).date(), "received": 1, "answered": 1}
+    assert sum(week["received"] for week in weeks) == 2
+
+
+def test_requests_are_counted_by_procedure_and_source(practice, procedure, a_request):
+    a_request(received_at=NOW, procedure=procedure, origin="procedure")
+    a_request(received_at=NOW, procedure=procedure, origin="procedure")
+    a_request(received_at=NOW, procedure=None, origin="phone")
+
+    assert reports.by_procedure(NOW - WEEK) == [(procedure.name, 2), ("Not named", 1)]
+    assert reports.by_origin(NOW - WEEK) == [("Procedure page", 2), ("Phone call", 1)]
+
+
+@pytest.mark.parametrize(
+    ("age", "label"),
+    [
+        (timedelta(hours=23, minutes=59), "Under 1 day"),
+        (timedelta(days=1), "1 to 3 days"),
+        (timedelta(days=3), "3 to 7 days"),
+        (timedelta(days=7), "7 to 30 days"),
+        (timedelta(days=30), "Over 30 days"),
+    ],
+)
+def test_open_requests_are_counted_by_age(practice, a_request, age, label):
+    a_request(received_at=NOW - age)
+    a_request(received_at=NOW - age, status=Status.CLOSED, close_reason="no_reply")
+
+    counted = dict(reports.open_by_age(NOW))
+
+    assert counted[label] == 1
+    assert sum(counted.values()) == 1
