@@ -116,6 +116,9 @@ class ConsultationRequest(models.Model):
     last_contact_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     follow_up_on = models.DateField(null=True, blank=True)
+    # Since when something from the patient waits to be seen by staff (photographs, a
+    # correction); empty once somebody has opened the request.
+    patient_acted_at = models.DateTimeField(null=True, blank=True, editable=False)
     duplicate_of = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="duplicates"
     )
@@ -145,10 +148,11 @@ class ConsultationRequest(models.Model):
             ("triage_request", "Can claim, move and note requests"),
             ("export_request", "Can export requests"),
             ("view_report", "Can see reports"),
+            ("erase_request", "Can erase a person's data and hold it back from erasure"),
         ]
         indexes = [
             models.Index(
-                fields=["respond_by"],
+                fields=["respond_by", "id"],
                 name="awaiting_by_promise",
                 condition=Q(first_response_at=None, status__in=["new", "attempting"]),
             ),
@@ -160,9 +164,14 @@ class ConsultationRequest(models.Model):
             models.Index(fields=["status", "-received_at"], name="status_by_arrival"),
             models.Index(fields=["owner", "status"], name="owner_by_status"),
             models.Index(
-                fields=["follow_up_on"],
+                fields=["follow_up_on", "id"],
                 name="follow_up_due",
                 condition=Q(follow_up_on__isnull=False),
+            ),
+            models.Index(
+                fields=["patient_acted_at"],
+                name="patient_acted",
+                condition=Q(patient_acted_at__isnull=False),
             ),
             models.Index(fields=["-received_at"], name="by_arrival"),
             models.Index(Upper("email"), name="by_email"),
@@ -214,6 +223,8 @@ class Event(models.Model):
         PHOTO = "photo", "Photographs"
         PATIENT = "patient", "From the patient"
         PROMISE = "promise", "Promise"
+        LINK = "link", "Patient's link"
+        HOLD = "hold", "Legal hold"
 
     request = models.ForeignKey(ConsultationRequest, models.CASCADE, related_name="events")
     kind = models.CharField(max_length=10, choices=Kind.choices)

@@ -11,6 +11,8 @@ from .models import Event
 from .timeline import SYSTEM, record
 
 MAILS = "consultations/mail/"
+# Marks the mail that confirms an erasure, so that it can be forgotten once it was sent.
+ERASURE_HEADER = "X-Data-Erased"
 
 
 def tell_received(request, practice):
@@ -39,6 +41,29 @@ def tell_patient_again(request, practice):
         SYSTEM,
         "Confirmation to the corrected address",
         details={"emails": [email.pk]},
+    )
+
+
+def tell_patient_new_link(request, practice):
+    """Sends the patient the link that works from now on."""
+    return _queue(
+        "patient_new_link",
+        request.email,
+        practice,
+        request=request,
+        private_link=private_link.placeholder(request),
+    )
+
+
+def tell_patient_erased(request, practice):
+    """The confirmation that the private page promises; the request itself is gone by now."""
+    return _queue(
+        "patient_erased",
+        request.email,
+        practice,
+        headers={ERASURE_HEADER: "yes"},
+        called=request.called,
+        reference=request.reference,
     )
 
 
@@ -97,7 +122,7 @@ def _admin_address(request):
     return f"{settings.SITE_URL}{path}"
 
 
-def _queue(name, recipient, practice, **context):
+def _queue(name, recipient, practice, headers=None, **context):
     context |= {"practice": practice, "site_url": settings.SITE_URL, "zone": practice.zone}
     subject = render_to_string(f"{MAILS}{name}_subject.txt", context)
     return mail.send(
@@ -113,6 +138,6 @@ def _queue(name, recipient, practice, **context):
             "text": render_to_string(f"{MAILS}{name}.txt", context),
             "html": render_to_string(f"{MAILS}{name}.html", context),
         },
-        headers={"Auto-Submitted": "auto-generated"},
+        headers={"Auto-Submitted": "auto-generated", **(headers or {})},
         priority="medium",
     )

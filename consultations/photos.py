@@ -7,12 +7,14 @@ Fernet ciphertext under FIELD_ENCRYPTION_KEYS.
 import hashlib
 import io
 import uuid
+import warnings
 from pathlib import Path
 
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import transaction
+from PIL import Image
 
 from practice.encryption import DecryptionError, cipher
 from practice.pictures import open_upright
@@ -23,6 +25,9 @@ from .timeline import record
 MOST = 6
 MAX_BYTES = 15 * 1024 * 1024
 MAX_SIDE = 2400
+# An ordinary JPEG is made smaller while it is read. Everything else has to fit into memory
+# whole, at four bytes and more a pixel.
+MAX_PIXELS_AT_ONCE = 25_000_000
 FORMATS = ("JPEG", "PNG", "WEBP")
 HEIC_SUFFIXES = (".heic", ".heif")
 
@@ -39,7 +44,23 @@ def checked(upload):
             "We cannot read HEIC pictures yet. On an iPhone choose Settings, Camera, Formats, "
             "“Most Compatible”, or send a JPEG copy."
         )
+    _refuse_what_would_fill_the_memory(upload)
     return open_upright(upload, formats=FORMATS, max_side=MAX_SIDE)
+
+
+def _refuse_what_would_fill_the_memory(upload):
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(upload, formats=FORMATS)  # Reads the header only.
+    except Exception:
+        return  # Then `open_upright` says in words what is wrong with it.
+    is_read_in_lines = image.format == "JPEG" and "progressive" not in image.info
+    if not is_read_in_lines and image.width * image.height > MAX_PIXELS_AT_ONCE:
+        raise ValidationError(
+            f"This picture has more than {MAX_PIXELS_AT_ONCE // 1_000_000} million pixels. "
+            "Save it smaller, or as a standard JPEG, and choose it again."
+        )
 
 
 def add(request, pictures, *, by):

@@ -9,13 +9,14 @@ from dateutil.relativedelta import relativedelta
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from post_office.models import Email
+from post_office.models import STATUS, Email
 
 from practice.models import Practice
 
-from . import photos
+from . import notifications, photos
 from .choices import Status
 from .models import ConsultationRequest, ErasureReceipt
+from .notifications import ERASURE_HEADER
 from .timeline import SYSTEM
 
 SPAM_KEPT_FOR = timedelta(days=90)
@@ -39,7 +40,24 @@ def apply_retention(*, by=SYSTEM):
     total = Counter()
     for request in due_for_erasure().iterator(chunk_size=200):
         total += erase(request, reason="Kept for its time", by=by)
+    # The mail that confirms an erasure is the last thing that holds the person's address.
+    Email.objects.filter(
+        status__in=(STATUS.sent, STATUS.failed), headers__has_key=ERASURE_HEADER
+    ).delete()
     return total
+
+
+def erase_person(request, *, reason, by):
+    """Erases the request and what was merged into it, and queues the mail that says so.
+
+    All or nothing: raises ValueError when one of them is under legal hold.
+    """
+    with transaction.atomic():
+        counts = Counter()
+        for each in (*request.duplicates.all(), request):
+            counts += erase(each, reason=reason, by=by)
+        notifications.tell_patient_erased(request, Practice.current())
+    return counts
 
 
 def erase(request, *, reason, by):
@@ -48,10 +66,12 @@ def erase(request, *, reason, by):
     What stays is a receipt: a digest of the reference, when, why, by whom, and how many rows
     of each kind went. Returns those counts. Raises ValueError for a request under legal hold.
     """
-    if request.legal_hold:
-        raise ValueError("A request under legal hold cannot be erased.")
     pictures = list(request.photos.all())
     with transaction.atomic():
+        # As it is now: the hold may have been put on since the row was read.
+        rows = ConsultationRequest.objects.select_for_update().filter(pk=request.pk)
+        if rows.filter(legal_hold=True).exists():
+            raise ValueError("A request under legal hold cannot be erased.")
         counts = Counter()
         mails = [
             pk

@@ -62,8 +62,7 @@ def concerns(text, request) -> list[Concern]:
     """What in the text says something about the patient's health."""
     found = []
     letter = _words(text)
-    notes = [event.note for event in request.events.all() if event.note]
-    for source in (request.message, *notes):
+    for source in _health_texts(request):
         quoted = _shared_run(letter, _words(source))
         if quoted:
             found.append(Concern(f"It repeats “{quoted}”, which is about their health.", True))
@@ -118,6 +117,17 @@ def delivery(events) -> dict[int, str]:
         for event, pks in mails.items()
         if any(pk in states for pk in pks)
     }
+
+
+def _health_texts(request):
+    """What the patient wrote and what staff noted, also in requests merged into this one.
+
+    Letters are left out: two from one template are alike, and they were looked through.
+    """
+    every = [request, *request.duplicates.all()]
+    events = Event.objects.filter(request__in=every).exclude(note="")
+    events = events.exclude(kind__in=(Event.Kind.MAILED, Event.Kind.CORRECTED))
+    return [*(each.message for each in every), *(event.note for event in events)]
 
 
 def _words(text):

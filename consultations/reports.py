@@ -87,20 +87,22 @@ def by_origin(since: datetime) -> list[tuple[str, int]]:
     return [(Origin(origin).label, number) for origin, number in counted]
 
 
+AGES = (("Under 1 day", 1), ("1 to 3 days", 3), ("3 to 7 days", 7), ("7 to 30 days", 30))
+OLDER = "Over 30 days"
+
+
 def open_by_age(now=None) -> list[tuple[str, int]]:
-    """(age, number) of the open requests, youngest first."""
+    """(age, number) of the open requests, youngest first; counted by the database."""
     now = now or timezone.now()
-    bounds = (("Under 1 day", 1), ("1 to 3 days", 3), ("3 to 7 days", 7), ("7 to 30 days", 30))
-    arrived = (
-        ConsultationRequest.objects.open()
-        .filter(is_test=False)
-        .values_list("received_at", flat=True)
-    )
-    counts = Counter()
-    for moment in arrived:
-        days = (now - moment) / timedelta(days=1)
-        counts[next((label for label, most in bounds if days < most), "Over 30 days")] += 1
-    return [(label, counts[label]) for label in [*(label for label, _ in bounds), "Over 30 days"]]
+    counts, youngest = {}, {}
+    for number, (_, days) in enumerate(AGES):
+        since = now - timedelta(days=days)
+        counts[f"age_{number}"] = Count("pk", filter=Q(received_at__gt=since, **youngest))
+        youngest = {"received_at__lte": since}
+    counts[f"age_{len(AGES)}"] = Count("pk", filter=Q(**youngest))
+    found = ConsultationRequest.objects.open().filter(is_test=False).aggregate(**counts)
+    labels = [*(label for label, _ in AGES), OLDER]
+    return [(label, found[f"age_{number}"]) for number, label in enumerate(labels)]
 
 
 def outcome_of_week(until: datetime) -> Counter:

@@ -40,7 +40,11 @@ ROLES = {
     "Manager": (
         *CONTENT,
         *EVERY_REQUEST,
-        ("consultations", "consultationrequest", ("export_request", "view_report")),
+        (
+            "consultations",
+            "consultationrequest",
+            ("export_request", "view_report", "erase_request"),
+        ),
         ("consultations", "replytemplate", EDIT),
         ("post_office", "email", ("view", "change")),
         ("practice", "jobrun", LOOK),

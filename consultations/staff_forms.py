@@ -73,7 +73,11 @@ class ActForm(forms.Form):
 
     def __init__(self, *args, row=None, **kwargs):
         kwargs.setdefault("auto_id", f"id_{self.act}_%s")
+        self.row = row
         super().__init__(*args, label_suffix="", **kwargs)
+
+    def show_anew(self, row):
+        """Prepares a refused form to be shown with the row as it is now."""
         self.row = row
 
 

@@ -1,6 +1,8 @@
 """The one way a line gets onto a request's timeline."""
 
-from .models import Event
+from django.utils import timezone
+
+from .models import ConsultationRequest, Event
 
 # Actors without an account, as the timeline names them.
 PATIENT = "Patient"
@@ -12,6 +14,10 @@ def record(request, kind, by, summary="", **details):
 
     `summary` must be free of health details; those belong into `note`, which is encrypted.
     """
+    if by == PATIENT and kind != Event.Kind.RECEIVED:
+        # Whatever a patient does later waits to be seen, whoever planned what for when.
+        rows = ConsultationRequest.objects.filter(pk=request.pk)
+        rows.update(patient_acted_at=timezone.now())
     has_account = not isinstance(by, str)
     return Event.objects.create(
         request=request,

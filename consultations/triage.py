@@ -67,7 +67,7 @@ def assign(request, to, *, by):
     if was == to:
         return
     with transaction.atomic():
-        _update(request, {"owner": was}, owner=to)
+        update_as_seen(request, {"owner": was}, owner=to)
         whom = f"Given to {to}" if to else "Released"
         record(request, Event.Kind.ASSIGNED, by, f"Claimed by {to}" if to == by else whom)
 
@@ -101,7 +101,7 @@ def move(request, to, *, by, note="", reason=""):
     if to not in OPEN:
         changes["follow_up_on"] = None
     with transaction.atomic():
-        _update(request, _as_seen(request), **changes)
+        update_as_seen(request, _as_seen(request), **changes)
         record(
             request,
             Event.Kind.MOVED,
@@ -138,10 +138,12 @@ def record_contact(request, channel, outcome, *, by, note="", follow_up_on=None)
     changes = {"last_contact_at": now, "status": to}
     if request.first_response_at is None:
         changes |= _first_response(request, now)
+    seen = _as_seen(request)
     if follow_up_on:
+        seen["follow_up_on"] = request.follow_up_on
         changes["follow_up_on"] = follow_up_on
     with transaction.atomic():
-        _update(request, _as_seen(request), **changes)
+        update_as_seen(request, seen, **changes)
         summary = (
             f"{ContactAttempt.Channel(channel).label}: {ContactAttempt.Outcome(outcome).label}"
         )
@@ -161,7 +163,7 @@ def follow_up(request, on, *, by):
         raise TriageError("Reopen this request before planning a follow-up.")
     with transaction.atomic():
         seen = {"status": request.status, "follow_up_on": request.follow_up_on}
-        _update(request, seen, follow_up_on=on)
+        update_as_seen(request, seen, follow_up_on=on)
         words = f"Follow up on {on:%d %b %Y}" if on else "Follow-up cleared"
         record(request, Event.Kind.FOLLOW_UP, by, words)
 
@@ -173,22 +175,10 @@ def merge(request, into, *, by):
     made for, so that `unmerge` finds everything as it was. Raises TriageError when one of the
     two is no longer fit for it.
     """
-    if request.pk == into.pk:
-        raise TriageError("Choose another request to merge this one into.")
-    if into.status == Status.DUPLICATE:
-        raise TriageError(f"{into.reference} is a duplicate itself. Merge into its original.")
-    if request.status not in OPEN:
-        raise TriageError("Only an open request can be merged. Reopen this one first.")
-    if request.duplicates.exists():
-        raise TriageError("Others are merged into this request. Undo that first.")
     was = Status(request.status)
     with transaction.atomic():
-        _update(
-            request,
-            {"status": was},
-            status=Status.DUPLICATE,
-            duplicate_of=into,
-        )
+        _check_merge(request, into)
+        update_as_seen(request, {"status": was}, status=Status.DUPLICATE, duplicate_of=into)
         details = {"from": request.reference, "into": into.reference}
         record(
             request,
@@ -204,22 +194,46 @@ def merge(request, into, *, by):
 
 def unmerge(request, *, by):
     """Undoes `merge`: the request is again what it was, on its original clock."""
-    into = request.duplicate_of
-    if request.status != Status.DUPLICATE or into is None:
+    into = request.duplicate_of  # None when the original was erased meanwhile.
+    if request.status != Status.DUPLICATE:
         raise TriageError("This request is not merged into another.")
     merged = request.events.filter(kind=Event.Kind.MERGED, to_status=Status.DUPLICATE).last()
     back_to = Status(merged.from_status) if merged else Status.NEW
     with transaction.atomic():
-        _update(request, {"status": Status.DUPLICATE}, status=back_to, duplicate_of=None)
+        update_as_seen(request, {"status": Status.DUPLICATE}, status=back_to, duplicate_of=None)
         record(
             request,
             Event.Kind.UNMERGED,
             by,
-            f"No longer merged into {into.reference}",
+            f"No longer merged into {into.reference}" if into else "No longer merged",
             from_status=Status.DUPLICATE,
             to_status=back_to,
         )
-        record(into, Event.Kind.UNMERGED, by, f"{request.reference} is separate again")
+        if into:
+            record(into, Event.Kind.UNMERGED, by, f"{request.reference} is separate again")
+
+
+def _check_merge(request, into):
+    """Looks at both rows as they are now and keeps them so until the transaction ends."""
+    if request.pk == into.pk:
+        raise TriageError("Choose another request to merge this one into.")
+    # In the order of their keys: of two merges at once, one waits for the other.
+    both = ConsultationRequest.objects.select_for_update().filter(pk__in=(request.pk, into.pk))
+    now = {each.pk: each for each in both.only("status", "reference").order_by("pk")}
+    if into.pk not in now:
+        raise TriageError(f"{into.reference} no longer exists. Nothing was changed.")
+    target = Status(now[into.pk].status)
+    if target == Status.DUPLICATE:
+        raise TriageError(f"{into.reference} is a duplicate itself. Merge into its original.")
+    if target not in OPEN:
+        # It would take the open request out of everybody's sight.
+        raise TriageError(
+            f"{into.reference} is “{target.label}”. Reopen it, or merge it into this."
+        )
+    if request.status not in OPEN:
+        raise TriageError("Only an open request can be merged. Reopen this one first.")
+    if request.duplicates.exists():
+        raise TriageError("Others are merged into this request. Undo that first.")
 
 
 def _first_response(request, now):
@@ -240,7 +254,7 @@ def _as_seen(request):
     return {"status": request.status, "first_response_at": request.first_response_at}
 
 
-def _update(request, seen, **changes):
+def update_as_seen(request, seen, **changes):
     """Changes the row if it still is as `seen`; else raises TriageError with what happened."""
     rows = ConsultationRequest.objects.filter(pk=request.pk, **seen).update(**changes)
     if not rows:

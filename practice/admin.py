@@ -1,5 +1,9 @@
 """Editing who we are: the practice, its places and hours, its surgeons, its staff accounts."""
 
+from allauth.account import admin as stock_addresses  # noqa: F401 (registers, to be replaced)
+from allauth.account.models import EmailAddress
+from allauth.mfa import admin as stock_factors  # noqa: F401 (registers, to be replaced)
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
@@ -171,12 +175,28 @@ class StaffAdmin(UserAdmin):
         return ", ".join(["Everything", *names] if user.is_superuser else names)
 
 
-admin.site.unregister(Group)
+for model in (Authenticator, EmailAddress, Group):
+    admin.site.unregister(model)
 
 
 @admin.register(Group)
 class RoleAdmin(GroupAdmin):
     filter_horizontal = []
+
+
+@admin.register(Authenticator)
+class SecondFactorAdmin(admin.ModelAdmin):
+    """To see who has one, and to take away a lost one. Secrets are not shown."""
+
+    list_display = ["user", "type", "created_at", "last_used_at"]
+    list_select_related = ["user"]
+    fields = list_display
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
 
 
 @admin.register(JobRun)

@@ -36,6 +36,7 @@ PUBLICATION = (
         "fields": (
             ("status", "publish_at"),
             ("reviewed_by", "last_reviewed", "review_due"),
+            "unreviewed_note",
         )
     },
 )

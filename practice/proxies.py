@@ -19,7 +19,8 @@ class TrustedProxyMiddleware:
     def __call__(self, request):
         request.META["REMOTE_ADDR"] = _plain(request.META.get("REMOTE_ADDR", ""))
         if self._is_trusted(request.META.get("REMOTE_ADDR", "")):
-            hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+            # Taken out: others read its first entry, which the client may have written.
+            hops = request.META.pop("HTTP_X_FORWARDED_FOR", "").split(",")
             for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
                 if not _is_address(hop):
                     break

@@ -66,6 +66,12 @@ class Publishable(models.Model):
         blank=True,
         help_text="The day the reviewer read it. Mending a typing error leaves this alone.",
     )
+    unreviewed_note = models.CharField(
+        "until then the page says",
+        max_length=120,
+        blank=True,
+        help_text="In place of “Not medically reviewed”, while nobody has reviewed it.",
+    )
     review_due = models.DateField(null=True, blank=True, help_text="When it should be read again.")
 
     objects = PublishableQuerySet.as_manager()

@@ -49,6 +49,8 @@ class VersionedAdmin:
         draft = page and revisions.draft_of(page)
         context = {"draft": draft, "is_draft": "draft" in request.GET and draft is not None}
         context |= extra_context or {}
+        if page and request.method == "POST" and not Revision.objects.of(page).exists():
+            revisions.keep(page, note="Before the first change on file")
         keeps_draft = page is not None and "_save_draft" in request.POST
         if not keeps_draft and not context["is_draft"]:
             return super().changeform_view(request, object_id, form_url, context)

@@ -1,6 +1,7 @@
 """Records that nobody can rewrite: the audit trail and the mail queue."""
 
 import pytest
+from allauth.mfa.models import Authenticator
 from auditlog.models import LogEntry
 from django.contrib import admin
 from django.db import connection
@@ -141,6 +142,17 @@ def test_coordinators_do_not_see_the_queue(signed_in, coordinator, mails):
 @pytest.mark.parametrize("model", [EmailTemplate, Attachment, Log])
 def test_what_nobody_needs_is_not_there(model):
     assert not admin.site.is_registered(model)
+
+
+def test_second_factors_can_be_taken_away_but_not_read(signed_in, owner, coordinator):
+    signed_in(coordinator)
+    factor = Authenticator.objects.get(user=coordinator)
+    client = signed_in(owner)
+    shown = client.get(f"/admin/mfa/authenticator/{factor.pk}/change/").content.decode()
+    assert "secret" not in shown
+    assert factor.data["secret"] not in shown
+    client.post(f"/admin/mfa/authenticator/{factor.pk}/delete/", {"post": "yes"})
+    assert not Authenticator.objects.filter(pk=factor.pk).exists()
 
 
 # --- Leaving -------------------------------------------------------------------------------

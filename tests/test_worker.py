@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 from django.conf import settings as site
 from django.core.management import call_command
-from django.db import DatabaseError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from post_office import mail
 from post_office.models import STATUS, Email
@@ -154,15 +154,16 @@ def test_a_worker_that_ends_gives_the_lease_back(work):
     assert not Lease.objects.exists()
 
 
-def test_a_worker_that_lost_its_lease_stops_after_the_mail_in_hand(
+def test_a_worker_that_lost_its_lease_leaves_everything_else_to_the_other(
     mails, work, mailoutbox, monkeypatch
 ):
-    answers = iter([True, True, False])
-    monkeypatch.setattr(run_worker, "take_lease", lambda *args: next(answers))
+    answers = iter([True, True])
+    monkeypatch.setattr(run_worker, "take_lease", lambda *args: next(answers, False))
 
     work()
 
     assert len(mailoutbox) == 2
+    assert set(JobRun.objects.values_list("job", flat=True)) == {"worker", "mail"}
 
 
 def test_mail_waits_for_a_dead_mail_server_and_the_monitor_says_so(
@@ -213,7 +214,7 @@ def test_a_round_leaves_a_heartbeat(work):
     assert run.last_error == ""
 
 
-def test_a_fault_ends_the_round_and_not_the_worker(work, monkeypatch, caplog):
+def test_a_job_that_fails_keeps_no_other_from_running(work, monkeypatch, caplog):
     def fail(self):
         raise ValueError("what a patient wrote")
 
@@ -222,19 +223,26 @@ def test_a_fault_ends_the_round_and_not_the_worker(work, monkeypatch, caplog):
     with caplog.at_level(logging.INFO):
         work()
 
-    assert JobRun.objects.get(job="worker").last_error == "builtins.ValueError"
+    errors = dict(JobRun.objects.values_list("job", "last_error"))
+    assert errors.pop("mail") == "builtins.ValueError"
+    assert set(errors) >= {"worker", "retention", "publish what is due"}
+    assert set(errors.values()) == {""}
     assert "Worker stopped." in caplog.text
 
 
-def test_a_lost_database_ends_the_round_and_not_the_worker(work, monkeypatch, caplog):
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+@pytest.mark.parametrize("step", ["take_lease", "send_one", "give_lease_back"])
+def test_a_lost_database_ends_the_round_and_not_the_worker(work, monkeypatch, caplog, error, step):
     def fail(*args):
-        raise DatabaseError("the row was: …")
+        raise error("the row was: …")
 
-    monkeypatch.setattr(run_worker, "take_lease", fail)
+    monkeypatch.setattr(run_worker, step, fail)
 
-    work()
+    with caplog.at_level(logging.INFO):
+        work()
 
-    assert "cannot be reached" in caplog.text
+    assert "cannot be reached" in caplog.text or "could not be given back" in caplog.text
+    assert "Worker stopped." in caplog.text
     assert "the row was" not in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""Every kind of public page on the sample practice, for tests of them all (`-p tests.whole_site`)."""
+"""Every kind of public page, on the sample practice (`-p tests.whole_site`)."""
 
 from datetime import timedelta
 

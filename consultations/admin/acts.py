@@ -6,7 +6,7 @@ from datetime import date
 
 from practice.models import User
 
-from .. import staff_forms, triage
+from .. import record_forms, staff_acts, staff_forms, triage
 from ..choices import Status
 from ..models import ConsultationRequest
 
@@ -16,6 +16,7 @@ class Act:
     form: type[staff_forms.ActForm]
     do: Callable
     done: str
+    permission: str = "consultations.triage_request"
 
     @property
     def name(self):
@@ -54,6 +55,26 @@ def _follow_up(row, by, answers):
     triage.follow_up(row, answers["on"], by=by)
 
 
+def _unmerge(row, by, answers):
+    triage.unmerge(row, by=by)
+
+
+def _correct(row, by, answers):
+    staff_acts.correct(row, answers["seen"], answers["changes"], by=by)
+
+
+def _revoke_link(row, by, answers):
+    staff_acts.revoke_link(row, by=by)
+
+
+def _new_link(row, by, answers):
+    staff_acts.renew_link(row, by=by)
+
+
+def _hold(row, by, answers):
+    staff_acts.hold(row, answers["is_held"], answers["reason"], by=by)
+
+
 ACTS = {
     act.name: act
     for act in (
@@ -65,6 +86,16 @@ ACTS = {
         Act(staff_forms.NoteForm, _note, "The note is saved."),
         Act(staff_forms.ContactForm, _contact, "The contact is saved. {row} is “{state}”."),
         Act(staff_forms.FollowUpForm, _follow_up, "The follow-up of {row} is saved."),
+        Act(record_forms.UnmergeForm, _unmerge, "{row} is a request of its own again: “{state}”."),
+        Act(record_forms.CorrectForm, _correct, "The correction is saved."),
+        Act(record_forms.RevokeLinkForm, _revoke_link, "The patient's link no longer works."),
+        Act(record_forms.NewLinkForm, _new_link, "A new link is on its way to the patient."),
+        Act(
+            record_forms.HoldForm,
+            _hold,
+            "The legal hold of {row} is changed.",
+            "consultations.erase_request",
+        ),
     )
 }
 
@@ -84,15 +115,20 @@ def as_seen(row: ConsultationRequest, seen) -> ConsultationRequest:
     if "seen_owner" in seen and seen["seen_owner"] != str(row.owner_id or ""):
         row.owner = _user(seen["seen_owner"])
     if "seen_follow_up" in seen and seen["seen_follow_up"] != str(row.follow_up_on or ""):
-        row.follow_up_on = _day(seen["seen_follow_up"])
+        row.follow_up_on = as_day(seen["seen_follow_up"])
     return row
 
 
+def is_number(text):
+    """Whether it may be the key of a row; longer ones the database does not take."""
+    return text.isdecimal() and len(text) < 19
+
+
 def _user(text):
-    return User.objects.filter(pk=int(text)).first() if text.isdecimal() else None
+    return User.objects.filter(pk=int(text)).first() if is_number(text) else None
 
 
-def _day(text):
+def as_day(text):
     try:
         return date.fromisoformat(text)
     except ValueError:

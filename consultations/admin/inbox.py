@@ -129,6 +129,13 @@ VIEWS = (
         "No follow-up is planned for today or left from before.",
     ),
     View(
+        "from-patients",
+        "From patients",
+        lambda requests, moment: requests.filter(patient_acted_at__isnull=False),
+        lambda requests: (requests.order_by("patient_acted_at", "pk"),),
+        "Nothing new from patients. Photographs and corrections stand here until they are seen.",
+    ),
+    View(
         "quarantine",
         "Quarantine",
         lambda requests, moment: requests.filter(status=Status.QUARANTINED),

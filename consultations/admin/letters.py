@@ -1,12 +1,27 @@
 """Reply templates, and the receipts that stay behind when somebody's data is erased."""
 
+from django import forms
 from django.contrib import admin
 
+from .. import replies
 from ..models import ErasureReceipt, ReplyTemplate
+
+
+class ReplyTemplateForm(forms.ModelForm):
+    def clean_subject(self):
+        return self._checked("subject")
+
+    def clean_body(self):
+        return self._checked("body")
+
+    def _checked(self, field):
+        replies.check_placeholders(self.cleaned_data[field])
+        return self.cleaned_data[field]
 
 
 @admin.register(ReplyTemplate)
 class ReplyTemplateAdmin(admin.ModelAdmin):
+    form = ReplyTemplateForm
     list_display = ["name", "subject", "position"]
 
 

@@ -19,6 +19,12 @@ BADGES = {
     STATUS.queued: ("warn", "Waiting"),
     STATUS.requeued: ("warn", "Waiting to be tried again"),
 }
+UNSENT = (STATUS.failed, STATUS.requeued)
+
+
+def send_again(mails) -> int:
+    """Puts mails back to the front of the queue with all their tries; how many."""
+    return mails.update(status=STATUS.queued, scheduled_time=None, number_of_retries=None)
 
 
 class AttemptInline(stock.LogInline):
@@ -86,8 +92,7 @@ class MailAdmin(admin.ModelAdmin):
     @admin.action(description="Send again: mails that failed or wait", permissions=["change"])
     def requeue(self, request, queryset):
         """Sent mails stay as they are: a second copy would only confuse the patient."""
-        unsent = queryset.exclude(status=STATUS.sent)
-        again = unsent.update(status=STATUS.queued, scheduled_time=None, number_of_retries=None)
+        again = send_again(queryset.exclude(status=STATUS.sent))
         left = queryset.filter(status=STATUS.sent).count()
         self.message_user(request, f"{again} will be sent now.", messages.SUCCESS)
         if left:

@@ -4,6 +4,8 @@ Nothing is added, edited or deleted here. What the patient wrote is shown, what 
 the request goes through the verbs of `triage`.
 """
 
+from urllib.parse import urlencode
+
 from auditlog.signals import accessed
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -11,17 +13,19 @@ from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.cache import add_never_cache_headers
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
 from practice.models import Practice
 
-from .. import triage
+from .. import presence, triage
 from ..models import ConsultationRequest
-from . import inbox, request_page, search
+from . import exporting, inbox, request_page, search, stale
 from .acts import ACTS, as_seen, done
 from .bulk import BULK_ACTS, perform
+from .pages import PAGES
 
 TEMPLATES = "admin/consultations/consultationrequest"
 CHOSEN = "chosen"
@@ -63,7 +67,25 @@ class RequestAdmin(admin.ModelAdmin):
             named(f"<int:pk>/{name}/", self._act_view(act), name.replace("-", "_"))
             for name, act in ACTS.items()
         ]
-        return [*acts, named("several/", self.bulk_view, "bulk"), *super().get_urls()]
+        pages = [
+            named(f"<int:pk>/{page.route}", self._page_view(page), page.name) for page in PAGES
+        ]
+        several = [
+            named("several/", self.bulk_view, "bulk"),
+            named("export/", self.export_view, "export"),
+        ]
+        return [*acts, *pages, *several, *super().get_urls()]
+
+    def framed(self, request, title, template, *, status=200, **context):
+        """A page in the frame of the admin, kept out of every cache."""
+        context |= {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "opts": self.opts,
+        }
+        response = TemplateResponse(request, f"{TEMPLATES}/{template}", context, status=status)
+        add_never_cache_headers(response)
+        return response
 
     # --- The inbox ---------------------------------------------------------------------
     def changelist_view(self, request, extra_context=None):
@@ -73,8 +95,7 @@ class RequestAdmin(admin.ModelAdmin):
         requests = self.get_queryset(request).defer("message")
         if request.method == "POST":
             return self._remember_search(request)
-        query = _query(request)
-        view = inbox.BY_KEY.get(request.GET.get("view", ""), inbox.BY_KEY["todo"])
+        query, view = _query(request), _view(request)
         if query:
             parts = inbox.newest_first(search.find(requests, query))
         else:
@@ -91,6 +112,8 @@ class RequestAdmin(admin.ModelAdmin):
             "page": page,
             "bulk_acts": BULK_ACTS.values() if self.has_triage_permission(request) else (),
             "can_triage": self.has_triage_permission(request),
+            "can_export": request.user.has_perm("consultations.export_request"),
+            "filters": _filters(request),
             "moment": moment,
             "chosen": CHOSEN,
             "back_to": request.get_full_path(),
@@ -120,10 +143,16 @@ class RequestAdmin(admin.ModelAdmin):
 
     def _page(self, request, row, extra_context=None, *, bound=None, status=200):
         """Shows the request, and records that this person saw it."""
-        accessed.send(ConsultationRequest, instance=row)
+        page = request_page.context(row, request.user, bound)
+        shown = [row, *page["merged"]]
+        for each in shown:
+            accessed.send(ConsultationRequest, instance=each)
+        if self.has_triage_permission(request):
+            request_page.seen_by_staff(shown)
         context = {
             **self.admin_site.each_context(request),
-            **request_page.context(row, request.user, bound),
+            **page,
+            "others_here": presence.here(row, request.user),
             "title": row.called,
             "opts": self.opts,
             **(extra_context or {}),
@@ -136,14 +165,28 @@ class RequestAdmin(admin.ModelAdmin):
 
         return view
 
-    def _act(self, request, pk, act):
-        if not (self.has_view_permission(request) and self.has_triage_permission(request)):
+    def _page_view(self, page):
+        def view(request, pk, **parts):
+            row = self._row_for(request, pk, page.permission)
+            if page.is_post_only and request.method != "POST":
+                return redirect("admin:consultations_consultationrequest_change", pk)
+            return page.view(self, request, row, **parts)
+
+        return never_cache(view)
+
+    def _row_for(self, request, pk, permission):
+        """The request, for somebody who may see it and has the permission besides."""
+        if not (self.has_view_permission(request) and request.user.has_perm(permission)):
             raise PermissionDenied
-        if request.method != "POST":  # After signing in again, the browser comes by GET.
-            return redirect("admin:consultations_consultationrequest_change", pk)
         row = self.get_object(request, str(pk))
         if row is None:
             raise Http404
+        return row
+
+    def _act(self, request, pk, act):
+        row = self._row_for(request, pk, act.permission)
+        if request.method != "POST":  # After signing in again, the browser comes by GET.
+            return redirect("admin:consultations_consultationrequest_change", pk)
         form = act.form(request.POST, row=row)
         if not form.is_valid():
             return self._page(request, row, bound=form, status=400)
@@ -162,9 +205,10 @@ class RequestAdmin(admin.ModelAdmin):
         row = self.get_object(request, str(pk))
         if row is None:
             raise Http404
-        form.row = row
+        meanwhile = {"meanwhile": stale.differences(request.POST, row)}
+        form.show_anew(row)
         form.add_error(None, why)
-        return self._page(request, row, bound=form, status=409)
+        return self._page(request, row, meanwhile, bound=form, status=409)
 
     def _back(self, request, pk):
         """To the page; to the inbox when the request was given out of this person's sight."""
@@ -175,6 +219,20 @@ class RequestAdmin(admin.ModelAdmin):
         return redirect("admin:consultations_consultationrequest_change", pk)
 
     # --- Several requests --------------------------------------------------------------
+    def export_view(self, request):
+        if not (
+            self.has_view_permission(request)
+            and request.user.has_perm("consultations.export_request")
+        ):
+            raise PermissionDenied
+        query, view = _query(request), _view(request)
+        rows = self.get_queryset(request)
+        if query:
+            rows, title = search.find(rows, query), "What your search found"
+        else:
+            rows, title = view.within(rows, inbox.Moment.of(request.user)), view.label
+        return exporting.export_view(self, request, rows, title, _filters(request))
+
     def bulk_view(self, request):
         if not (self.has_view_permission(request) and self.has_triage_permission(request)):
             raise PermissionDenied
@@ -217,6 +275,16 @@ def _query(request):
     if request.GET.get("view") == SEARCH:
         return request.session.get(SEARCH, "")
     return request.GET.get("q", "").strip()
+
+
+def _view(request):
+    return inbox.BY_KEY.get(request.GET.get("view", ""), inbox.BY_KEY["todo"])
+
+
+def _filters(request):
+    """The part of the address that says which view or search is shown."""
+    kept = {key: request.GET[key] for key in ("view", "q") if request.GET.get(key)}
+    return f"?{urlencode(kept)}" if kept else ""
 
 
 def _number(text):

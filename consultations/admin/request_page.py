@@ -8,10 +8,10 @@ from django.utils import timezone
 from practice.models import Practice
 
 from .. import staff_forms
-from ..choices import CloseReason, Status
-from ..models import ConsultationRequest, Event
+from ..choices import OPEN, CloseReason, Status
+from ..models import Consent, ConsultationRequest, Event, Photo, ReplyTemplate
 from ..triage import NEXT
-from . import inbox
+from . import inbox, merging, writing
 from .acts import ACTS
 
 OTHERS_SHOWN = 10
@@ -22,12 +22,20 @@ def context(row, user, bound=None):
     """The template's context. `bound` is the form of an act that failed, with its errors."""
     now = timezone.now()
     inbox.set_promise(row, Practice.current().calendar(), now)
+    requests = merging.together(row, user)
     return {
         "row": row,
+        "merged": [each for each in requests.values() if each.pk != row.pk],
         "reach": ways_to_reach(row),
-        "consents": row.consents.all(),
+        "consents": merging.with_origin(
+            Consent.objects.filter(request__in=requests), requests, row
+        ),
+        "photos": merging.with_origin(Photo.objects.filter(request__in=requests), requests, row),
         "others": others(row, user),
-        "events": [_in_words(event) for event in timeline(row)],
+        "events": events(requests, row),
+        "may_merge": row.status in OPEN,
+        "reply_templates": ReplyTemplate.objects.all(),
+        "link_state": link_state(row, now),
         "lookers": lookers(row),
         "forms": forms(row, bound) if user.has_perm("consultations.triage_request") else {},
         "failed": bound,
@@ -94,8 +102,30 @@ def others(row, user):
     )
 
 
-def timeline(row):
-    return Event.objects.filter(request=row).order_by("-at", "-pk")
+def events(requests, row):
+    """The timeline of the request and of those merged into it, newest first."""
+    rows = Event.objects.filter(request__in=requests).order_by("-at", "-pk")
+    told = merging.with_origin(rows, requests, row)
+    return writing.with_delivery([_in_words(event) for event in told])
+
+
+def link_state(row, now):
+    """(words, tone) about the patient's private link."""
+    if row.link_revoked_at:
+        return "Revoked", "bad"
+    if not row.link_digest or not row.link_expires_at or row.link_expires_at <= now:
+        return "Expired", "warn"
+    return "Works", "good"
+
+
+def seen_by_staff(rows):
+    """What the patients did last is seen now; what comes between stays marked."""
+    for row in rows:
+        if row.patient_acted_at:
+            same = ConsultationRequest.objects.filter(
+                pk=row.pk, patient_acted_at__lte=row.patient_acted_at
+            )
+            same.update(patient_acted_at=None)
 
 
 def _in_words(event):

@@ -17,7 +17,7 @@ FEWEST_DIGITS = FEWEST_CHARACTERS = 4
 def find(requests, query: str):
     """Requests of any state that match; a phone number matches in whatever way it is written."""
     query = " ".join(query.split())
-    found = _reference(query) | _email(query) | _phone(query)
+    found = by_reference(query) | _email(query) | _phone(query)
     # Looking through all names takes as long as there are requests; no name has a digit.
     if not found or not re.search(r"[\d@]", query):
         found |= _name(query)
@@ -43,7 +43,7 @@ def _email(query):
     return Q(email__iexact=query) if is_whole else Q(email__icontains=query)
 
 
-def _reference(query):
+def by_reference(query):
     """From five characters on, in any case, with or without the dash."""
     plain = re.sub(r"[\s-]", "", query).upper().translate(LOOK_ALIKES)
     if not re.fullmatch(r"[0-9A-Z]{5,10}", plain):

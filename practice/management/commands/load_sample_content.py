@@ -15,6 +15,7 @@ from procedures.models import Category, Performance, Procedure
 
 REQUESTS = 40
 PUBLISHED = Publishable.Status.PUBLISHED
+NOTE = "Sample content, not medically reviewed"
 
 
 class Command(BaseCommand):
@@ -94,7 +95,8 @@ class Command(BaseCommand):
         for name in ("also_known_as", "questions_to_ask", "photo_views"):
             fields[name] = "\n".join(fields[name])
         fields["category"] = Category.objects.get(slug=fields["category"])
-        procedure, is_new = _add(Procedure, fields)
+        related = fields.pop("related")
+        procedure, is_new = _add(Procedure, fields, unreviewed_note=NOTE)
         if not is_new:
             return 0
         for name, rows in parts.items():
@@ -103,6 +105,7 @@ class Command(BaseCommand):
         drawing = sample_content.FOLDER / "diagrams" / f"{procedure.slug}.svg"
         with drawing.open("rb") as file:
             procedure.diagram.save(drawing.name, File(file))
+        procedure.related.set(Procedure.objects.filter(slug__in=related))
         # Through the same gate as anybody's page: sample content gets no special door.
         procedure.publish()
         return 1

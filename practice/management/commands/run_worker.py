@@ -11,8 +11,8 @@ from datetime import timedelta
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, close_old_connections
-from post_office.mail import send_queued
+from django.db import Error as AnyDatabaseError
+from django.db import close_old_connections
 
 from consultations.privacy import apply_retention
 from consultations.reminders import escalate_late, send_weekly_report
@@ -24,8 +24,10 @@ from practice.background import (
     mondays_at,
     recorded,
     take_lease,
+    tend_database,
 )
 from practice.health import HEARTBEAT
+from practice.mail_queue import send_one
 from practice.scheduling import publish_due
 
 logger = logging.getLogger("practice.worker")
@@ -38,6 +40,7 @@ JOBS = (
     ("weekly report", mondays_at(8), send_weekly_report),
     ("retention", every(timedelta(days=1)), apply_retention),
     ("forget counts of senders", every(timedelta(hours=1)), forget_old_counts),
+    ("tend the database", every(timedelta(hours=6)), tend_database),
     ("clear ended sessions", every(timedelta(days=1)), lambda: call_command("clearsessions")),
 )
 
@@ -79,8 +82,9 @@ class Command(BaseCommand):
                     return
                 if is_due(name, rule):
                     self.run_job(name, run)
-                    take_lease(LEASE_NAME, self.holder)
-        except DatabaseError:
+                    if not take_lease(LEASE_NAME, self.holder):
+                        return
+        except AnyDatabaseError:
             logger.warning("The database cannot be reached; trying again shortly.")
 
     def run_job(self, name, run):
@@ -88,7 +92,7 @@ class Command(BaseCommand):
         try:
             with recorded(name):
                 run()
-        except DatabaseError:
+        except AnyDatabaseError:
             raise
         except Exception:
             logger.exception("The job %s failed; it is tried again when it is next due.", name)
@@ -101,8 +105,7 @@ class Command(BaseCommand):
         """
         started = time.monotonic()
         while not self.asked_to_stop.is_set():
-            sent, failed, requeued = send_queued()
-            if not sent or failed or requeued:
+            if not send_one():
                 return
             if time.monotonic() - started > 30 or not take_lease(LEASE_NAME, self.holder):
                 return
@@ -110,5 +113,5 @@ class Command(BaseCommand):
     def leave(self):
         try:
             give_lease_back(LEASE_NAME, self.holder)
-        except DatabaseError:
+        except AnyDatabaseError:
             logger.warning("The lease could not be given back; it runs out by itself.")

@@ -1,0 +1,36 @@
+"""Erasing what a person left with us, once a manager has typed which request."""
+
+from django.contrib import messages
+from django.shortcuts import redirect
+
+from .. import privacy
+from ..record_forms import EraseForm
+
+INBOX = "admin:consultations_consultationrequest_changelist"
+HELD = "It is under a legal hold, which has to be released first."
+
+
+def erase_view(admin, request, row):
+    form = EraseForm(request.POST if request.method == "POST" else None, row=row)
+    if form.is_bound and form.is_valid():
+        try:
+            counts = privacy.erase_person(row, reason=form.cleaned_data["reason"], by=request.user)
+        except ValueError:
+            form.add_error(None, HELD)
+        else:
+            words = f"Erased: {sum(counts.values())} records. The patient is told by email."
+            admin.message_user(request, words, messages.SUCCESS)
+            return redirect(INBOX)
+    if not form.is_bound and row.deletion_asked_at:
+        form.initial["reason"] = form.fields["reason"].choices[0][0]
+    return admin.framed(
+        request,
+        f"Erase {row.reference}?",
+        "erase.html",
+        status=400 if form.is_bound else 200,
+        row=row,
+        form=form,
+        merged=row.duplicates.defer("message"),
+        photo_count=row.photos.count(),
+        event_count=row.events.count(),
+    )

@@ -1,0 +1,154 @@
+"""Staff's forms for what is less common than triage: corrections, the link, erasure, letters."""
+
+from django import forms
+
+from .forms import ConsultationForm, no_angle_brackets
+from .staff_acts import CORRECTABLE
+from .staff_forms import ActForm, note_field
+
+SHORTEST_REASON = 5
+
+
+class UnmergeForm(ActForm):
+    act = "unmerge"
+
+
+class RevokeLinkForm(ActForm):
+    act = "revoke-link"
+
+
+class NewLinkForm(ActForm):
+    act = "new-link"
+
+
+class CorrectForm(ActForm):
+    """Sends along what the page showed, so that only what the person changed is changed."""
+
+    act = "correct"
+    phone = ConsultationForm.base_fields["phone"].__class__(
+        label="Phone number",
+        required=False,
+        show_hidden_initial=True,
+        error_messages=dict(ConsultationForm.base_fields["phone"].error_messages),
+    )
+    email = forms.EmailField(
+        label="Email address",
+        max_length=254,
+        validators=[no_angle_brackets],
+        show_hidden_initial=True,
+    )
+    preferred_name = forms.CharField(
+        label="Wants to be called", max_length=80, required=False, show_hidden_initial=True
+    )
+    interpreter_language = forms.CharField(
+        label="Interpreter for", max_length=60, required=False, show_hidden_initial=True
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["phone"].widget.input_type = "tel"
+        for name in CORRECTABLE:
+            self.fields[name].widget.attrs["autocomplete"] = "off"
+            self.initial.setdefault(name, getattr(self.row, name, ""))
+
+    def clean(self):
+        answers = super().clean()
+        changed = [name for name in self.changed_data if name in answers]
+        seen = {name: self._shown(name) for name in changed}
+        return {"seen": seen, "changes": {name: answers[name] for name in changed}}
+
+    def show_anew(self, row):
+        """After a refusal: what was typed stays, what it is compared with is as it is now."""
+        super().show_anew(row)
+        self.data = self.data.copy()
+        for name in CORRECTABLE:
+            self.data[self.add_initial_prefix(name)] = str(getattr(row, name))
+
+    def _shown(self, name):
+        sent = self.data.get(self.add_initial_prefix(name), "")
+        return self.fields[name].to_python(sent)
+
+
+class HoldForm(ActForm):
+    act = "hold"
+    is_held = forms.TypedChoiceField(
+        choices=[("yes", "Keep"), ("no", "Release")], coerce=lambda text: text == "yes"
+    )
+    reason = note_field("Reason", required=True)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].error_messages["required"] = "Write the reason."
+
+
+class EraseForm(ActForm):
+    act = "erase"
+    reason = forms.ChoiceField(
+        label="Why",
+        choices=[
+            (words, words)
+            for words in ("The patient asked for it", "Entered by mistake", "Another legal reason")
+        ],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose why this request is erased."},
+    )
+    reference = forms.CharField(
+        label="Type the reference to confirm",
+        max_length=20,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        error_messages={"required": "Type the reference of this request."},
+    )
+
+    def clean_reference(self):
+        typed = self.cleaned_data["reference"]
+        if _plain(typed) != _plain(self.row.reference):
+            raise forms.ValidationError("This is not the reference of this request.")
+        return typed
+
+
+class LetterForm(ActForm):
+    act = "letter"
+    name = forms.CharField(required=False, max_length=80, widget=forms.HiddenInput)
+    subject = forms.CharField(
+        label="Subject", max_length=150, error_messages={"required": "Give the letter a subject."}
+    )
+    body = forms.CharField(
+        label="Letter",
+        max_length=10_000,
+        widget=forms.Textarea(attrs={"rows": 12}),
+        error_messages={"required": "Write the letter first."},
+    )
+
+
+class ExportForm(forms.Form):
+    kind = forms.ChoiceField(
+        label="Format",
+        choices=[("xlsx", "Excel (XLSX)"), ("csv", "Text with commas (CSV)")],
+        initial="xlsx",
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose a format."},
+    )
+    reason = forms.CharField(
+        label="Reason",
+        min_length=SHORTEST_REASON,
+        max_length=200,
+        help_text="Kept in the audit trail with your name and the number of rows.",
+        error_messages={
+            "required": "Write why you need this export.",
+            "min_length": "Write the reason so that others understand it.",
+        },
+    )
+    with_health = forms.BooleanField(
+        label="With health details",
+        required=False,
+        help_text="Adds the procedure and what the patient wrote. Leave it off unless the "
+        "reason needs it: the file is then as confidential as a medical record.",
+    )
+
+    def __init__(self, *args, **kwargs):
+        kwargs.setdefault("auto_id", "id_export_%s")
+        super().__init__(*args, label_suffix="", **kwargs)
+
+
+def _plain(reference):
+    return reference.replace("-", "").replace(" ", "").upper()

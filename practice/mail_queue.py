@@ -1,0 +1,33 @@
+"""Sending queued mail, and waiting longer after each failure."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+from post_office.mail import send_queued
+from post_office.models import STATUS, Email
+
+LONGEST_WAIT = timedelta(hours=1)
+
+
+def send_one() -> bool:
+    """Sends the next due mail; False when there was none or it could not be sent."""
+    sent, failed, requeued = send_queued()
+    if requeued:
+        back_off()
+    return bool(sent) and not (failed or requeued)
+
+
+def back_off(now=None) -> None:
+    """Spaces the retries of mails that failed: 1, 2, 4 … minutes, then every hour.
+
+    The library's own interval is always the same: too long after a hiccup of the mail server,
+    too short for one that is down for the night.
+    """
+    now = now or timezone.now()
+    just_tried = Email.objects.filter(
+        status=STATUS.requeued, last_updated__gt=now - timedelta(minutes=1)
+    )
+    for mail in just_tried:
+        tries = min(mail.number_of_retries or 1, 10)
+        wait = min(timedelta(minutes=2 ** (tries - 1)), LONGEST_WAIT)
+        Email.objects.filter(pk=mail.pk).update(scheduled_time=mail.last_updated + wait)
