@@ -148,18 +148,23 @@ class ProcedureAdmin(PublishableAdmin):
         return ", ".join(_title(finding.field) for finding in findings) or "–"
 
     def render_change_form(self, request, context, obj=None, **kwargs):
-        if obj is not None:
-            context["missing"] = [
-                {
-                    "title": _title(finding.field),
-                    "message": finding.message,
-                    "anchor": "sources-group"
-                    if finding.field == "sources"
-                    else f"id_{finding.field}",
-                }
-                for finding in self._findings(obj, context["adminform"].form)
-            ]
-            context["hints"] = editorial.hints(obj)
+        procedure = obj or Procedure()
+        missing = {
+            finding.field for finding in self._findings(procedure, context["adminform"].form)
+        }
+        context["required"] = [
+            {
+                "field": field,
+                "title": _title(field),
+                "why": why,
+                "anchor": "sources-group" if field == "sources" else f"id_{field}",
+                "is_missing": field in missing,
+            }
+            for field, why in editorial.REQUIRED.items()
+        ]
+        context["is_complete"] = not missing
+        context["hints"] = editorial.hints(procedure)
+        context["grades"] = editorial.reading_grades(procedure)
         return super().render_change_form(request, context, obj=obj, **kwargs)
 
     def _findings(self, procedure, form):

@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from consultations.models import ConsultationRequest
+from consultations.models import ConsultationRequest, ReplyTemplate
 from practice import sample_content
 from practice.models import Closure, Location, Practice, Surgeon
 from practice.publishing import Publishable
@@ -40,6 +40,7 @@ class Command(BaseCommand):
                     self.load_surgeons(),
                     self.load_procedures(),
                     self.load_performances(),
+                    self.load_reply_templates(),
                 )
             )
         self.stdout.write(f"Sample content: {added} added, the rest was there already.")
@@ -124,6 +125,14 @@ class Command(BaseCommand):
                     position=position,
                 )
                 added += 1
+        return added
+
+    def load_reply_templates(self):
+        added = 0
+        for position, fields in enumerate(sample_content.read("reply_templates.toml")["templates"]):
+            name, body = fields["name"], fields["body"].strip()
+            defaults = {"subject": fields["subject"], "body": body, "position": position}
+            added += ReplyTemplate.objects.get_or_create(name=name, defaults=defaults)[1]
         return added
 
 
