@@ -13,7 +13,12 @@ FRESH_FOR = timedelta(seconds=15)
 def here(request, user):
     """Notes that the user has the request open, and returns the names of the others who do."""
     now = timezone.now()
-    Presence.objects.update_or_create(request=request, user=user, defaults={"seen_at": now})
+    Presence.objects.bulk_create(  # One statement, also for two tabs in the same moment.
+        [Presence(request=request, user=user, seen_at=now)],
+        update_conflicts=True,
+        unique_fields=["request", "user"],
+        update_fields=["seen_at"],
+    )
     others = (
         Presence.objects.filter(request=request, seen_at__gt=now - FRESH_FOR)
         .exclude(user=user)
