@@ -37,7 +37,9 @@ def behind_the_link(view):
             response = render(http_request, "consultations/private_down.html", status=503)
         add_never_cache_headers(response)
         response["X-Robots-Tag"] = "noindex, nofollow"
-        response["Referrer-Policy"] = "no-referrer"
+        # Not “no-referrer”: a browser would then send `Origin: null`, which CSRF protection
+        # has to refuse, and no form on the page would work.
+        response["Referrer-Policy"] = "same-origin"
         return response
 
     return wrapped

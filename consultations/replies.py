@@ -125,9 +125,10 @@ def _health_texts(request):
     Letters are left out: two from one template are alike, and they were looked through.
     """
     every = [request, *request.duplicates.all()]
-    events = Event.objects.filter(request__in=every).exclude(note="")
-    events = events.exclude(kind__in=(Event.Kind.MAILED, Event.Kind.CORRECTED))
-    return [*(each.message for each in every), *(event.note for event in events)]
+    events = Event.objects.filter(request__in=every).exclude(
+        kind__in=(Event.Kind.MAILED, Event.Kind.CORRECTED)
+    )
+    return [*(each.message for each in every), *(event.note for event in events if event.note)]
 
 
 def _words(text):

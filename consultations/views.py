@@ -34,8 +34,8 @@ def consultation(request):
         if request.method == "POST":
             return _receive(request)
         return _page(request, ConsultationForm(initial=_came_from(request) | _ticket(request)))
-    except AnyDatabaseError:
-        return _not_received(request)
+    except AnyDatabaseError as error:
+        return _not_received(request, error)
 
 
 @never_cache
@@ -63,8 +63,8 @@ def give_form_back(request):
     """The form as it was sent, ready to send again: its CSRF token had expired."""
     try:
         return _page(request, ConsultationForm(request.POST), status=403, was_expired=True)
-    except AnyDatabaseError:
-        return _not_received(request)
+    except AnyDatabaseError as error:
+        return _not_received(request, error)
 
 
 def _receive(request):
@@ -93,9 +93,9 @@ def _page(request, form, status=200, **context):
     return render(request, "consultations/consultation.html", context, status=status)
 
 
-def _not_received(request):
+def _not_received(request, error):
     """An honest page that keeps everything typed, for as long as the database is gone."""
-    logger.exception("The database failed while the form was shown or received.")
+    logger.error("The database failed while the form was shown or received.", exc_info=error)
     form = ConsultationForm(initial=request.POST.dict(), without_database=True)
     return _page(request, form, status=503, was_not_received=request.method == "POST", is_down=True)
 

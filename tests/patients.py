@@ -13,7 +13,7 @@ from tests.processes import visit
 
 FORM = "/consultation/"
 REFERENCE = re.compile(r"\b[0-9A-Z]{5}-[0-9A-Z]{5}\b")
-TRIES = 40
+TRIES = 100
 
 
 @dataclass

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -175,11 +175,15 @@ class Site:
         return json.loads(ran.stdout)
 
     def kill_a_server(self):
-        """SIGKILL to one of gunicorn's workers, whatever it is doing."""
+        """SIGKILL to one of gunicorn's workers, whatever it is doing; False when none lives."""
         children = psutil.Process(self.server.pid).children()
-        if children:
-            random.choice(children).kill()
-        return bool(children)
+        random.shuffle(children)
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    child.kill()
+                    return True
+        return False
 
     def kill_the_worker(self):
         self.worker.kill()
@@ -190,10 +194,8 @@ class Site:
 
     def stop(self):
         for process in self.running:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             process.wait()
 
 

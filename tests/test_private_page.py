@@ -95,7 +95,7 @@ def test_it_is_kept_from_caches_search_engines_and_other_sites(client, mine):
         response = client.get(address)
         assert "no-store" in response["Cache-Control"]
         assert "noindex" in response["X-Robots-Tag"]
-        assert response["Referrer-Policy"] == "no-referrer"
+        assert response["Referrer-Policy"] == "same-origin"
 
 
 def expired(request):

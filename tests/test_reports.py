@@ -1,6 +1,6 @@
 """Figures about answering: what counts, and what the numbers mean."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -73,7 +73,7 @@ def test_twelve_weeks_are_there_even_when_nothing_came(practice, a_request):
 
     assert len(weeks) == 12
     assert [week["week"].weekday() for week in weeks] == [0] * 12
-    assert weeks[-1] == {"week": datetime(2026, 11, 16).date(), "received": 1, "answered": 1}
+    assert weeks[-1] == {"week": date(2026, 11, 16), "received": 1, "answered": 1}
     assert sum(week["received"] for week in weeks) == 2
 
 

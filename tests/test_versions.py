@@ -37,9 +37,9 @@ def as_sent(client, address):
                 continue
             if hasattr(value, "strftime"):
                 value = bound.field.widget.format_value(value)
-            data[bound.html_name] = [getattr(v, "pk", v) for v in value] if isinstance(
-                value, list
-            ) else value
+            data[bound.html_name] = (
+                [getattr(v, "pk", v) for v in value] if isinstance(value, list) else value
+            )
     return data
 
 

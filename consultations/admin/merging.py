@@ -17,7 +17,6 @@ def together(row, user):
         .filter(duplicate_of=row)
         .select_related("procedure")
         .order_by("received_at")
-        .distinct()
     )
     return {row.pk: row, **{each.pk: each for each in merged}}
 
@@ -52,7 +51,7 @@ def merge_view(admin, request, row):
 def _target(admin, request):
     """The other request: by its number, or by a reference that fits one request alone."""
     given = request.POST if request.method == "POST" else request.GET
-    rows = admin.get_queryset(request).defer("message")
+    rows = admin.get_queryset(request)
     if given.get("into", "").isdecimal() and len(given["into"]) < 19:
         return rows.filter(pk=int(given["into"])).first()
     wanted = search.by_reference(given.get("reference", ""))

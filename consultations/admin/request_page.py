@@ -13,6 +13,7 @@ from ..models import Consent, ConsultationRequest, Event, Photo, ReplyTemplate
 from ..triage import NEXT
 from . import inbox, merging, writing
 from .acts import ACTS
+from .photographs import LOOKED_AT
 
 OTHERS_SHOWN = 10
 LOOKERS_SHOWN = 50
@@ -95,7 +96,7 @@ def others(row, user):
     return (
         ConsultationRequest.objects.visible_to(user)
         .filter(same)
-        .exclude(pk=row.pk)
+        .exclude(Q(pk=row.pk) | Q(duplicate_of=row))
         .select_related("procedure")
         .defer("message")
         .order_by("-received_at")[:OTHERS_SHOWN]
@@ -143,6 +144,8 @@ def lookers(row):
             object_id=row.pk,
             action=LogEntry.Action.ACCESS,
         )
+        # Each picture on the page is a line of its own in the audit trail, not one more look.
+        .exclude(additional_data__has_key=LOOKED_AT)
         .order_by()
         .values("actor__first_name", "actor__last_name", "actor__username", "actor_email")
         .annotate(times=Count("pk"), last=Max("timestamp"))

@@ -9,4 +9,4 @@ register = template.Library()
 
 @register.inclusion_tag("admin/consultations/today.html", takes_context=True)
 def triage_today(context):
-    return {"today": dashboard.today(context["request"].user)}
+    return dashboard.overview(context["request"].user)

@@ -1,0 +1,158 @@
+"""The admin's first page: today's work, and figures for those who may see them."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import time_machine
+from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from consultations.admin import dashboard, drawings
+
+HOME = "/admin/"
+# A Wednesday at noon in Chicago.
+NOON = datetime(2026, 3, 4, 18, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def at_noon():
+    with time_machine.travel(NOON, tick=False):
+        yield
+
+
+def shown(client):
+    return client.get(HOME).content.decode()
+
+
+def ago(**span):
+    return NOON - timedelta(**span)
+
+
+def test_a_coordinator_sees_today_and_what_is_late_but_no_figures(
+    signed_in, coordinator, a_request
+):
+    late = a_request(full_name="Late Person", received_at=ago(days=2))
+    page = shown(signed_in(coordinator))
+    assert "Requests today" in page
+    assert f"/consultationrequest/{late.pk}/change/" in page
+    assert "Late Person" in page
+    assert "First replies in" not in page
+
+
+def test_the_late_list_is_short_and_the_longest_wait_is_first(signed_in, coordinator, a_request):
+    for number in range(10):
+        a_request(full_name=f"Late {number}", received_at=ago(days=10 - number))
+    page = shown(signed_in(coordinator))
+    listed = [number for number in range(10) if f">Late {number}<" in page]
+    assert listed == list(range(8))
+
+
+def test_a_surgeon_s_first_page_is_about_their_own(signed_in, surgeon_user, surgeon, a_request):
+    a_request(full_name="Theirs", surgeon=surgeon, received_at=ago(days=2))
+    a_request(full_name="Not theirs", received_at=ago(days=3))
+    page = shown(signed_in(surgeon_user))
+    assert "Theirs" in page
+    assert "Not theirs" not in page
+
+
+def test_a_manager_sees_median_and_ninetieth_against_the_promise(
+    signed_in, manager, a_request, procedure
+):
+    for minutes in (30, 60, 90, 120, 600):
+        a_request(
+            received_at=ago(days=3),
+            first_response_at=ago(days=2),
+            response_minutes=minutes,
+            status="in_contact",
+            procedure=procedure,
+            origin="procedure",
+        )
+    a_request(is_test=True, response_minutes=1, first_response_at=NOON, status="in_contact")
+    a_request(status="spam", response_minutes=1)
+    figures = dashboard._figures(dashboard.Practice.current())
+    assert [each["words"] for each in figures["times"]] == ["1 h 30 min", "10 h"]
+    assert [each["is_kept"] for each in figures["times"]] == [True, False]
+    assert (figures["received"], figures["answered"], figures["in_time"]) == (5, 5, 80)
+    page = shown(signed_in(manager))
+    assert "1 h 30 min" in page
+    assert "beyond the promise" in page
+    assert "Rhinoplasty" in page
+    assert "Procedure page" in page
+
+
+def test_the_chart_is_a_picture_with_words_and_the_same_numbers_as_a_table(
+    signed_in, manager, a_request
+):
+    a_request(received_at=ago(days=1), first_response_at=NOON, status="in_contact")
+    a_request(received_at=ago(days=1))
+    page = shown(signed_in(manager))
+    assert 'role="img"' in page
+    assert "2 received and 1 answered in all" in page
+    assert "<details>" in page
+    assert '<th scope="row">Mar 2</th><td>2</td><td>1</td>' in page
+    assert "style=" not in page.partition("figures-heading")[2].partition("</section>")[0]
+
+
+def test_bars_and_columns_are_in_proportion():
+    table = drawings.bars("T", "H", [("a", 10), ("b", 5), ("c", 0)])
+    assert [row["width"] for row in table["rows"]] == [100, 50, 0]
+    weeks = [{"week": date(2026, 1, 5), "received": 4, "answered": 2}] * 12
+    drawn = drawings.weeks(weeks)["weeks"][0]
+    assert drawn["answered_height"] == drawn["received_height"] / 2
+    empty = drawings.weeks([{"week": date(2026, 1, 5), "received": 0, "answered": 0}] * 12)
+    assert empty["weeks"][0]["received_height"] == 0
+    assert drawings.bars("T", "H", [])["rows"] == []
+
+
+def test_figures_are_kept_for_a_minute_and_hold_nobody(signed_in, manager, a_request):
+    client = signed_in(manager)
+    row = a_request(full_name="Marker Person", email="marker@example.com")
+    shown(client)
+    kept = str(cache.get(dashboard.FIGURES_KEY))
+    assert "received" in kept
+    for mark in ("Marker", "marker", row.reference, row.message):
+        assert mark not in kept
+
+
+def test_an_editor_sees_pages_to_read_again_and_no_requests(
+    signed_in, editor, coordinator, procedure, a_request
+):
+    procedure.review_due = date(2026, 1, 1)
+    procedure.save()
+    page = shown(signed_in(editor))
+    assert "Pages to read again" in page
+    assert f"/procedures/procedure/{procedure.pk}/change/" in page
+    assert "Requests today" not in page
+    assert "Pages to read again" not in shown(signed_in(coordinator))
+
+
+def test_an_auditor_sees_neither(signed_in, auditor, a_request):
+    page = shown(signed_in(auditor))
+    assert "Requests today" not in page
+    assert "First replies" not in page
+
+
+def test_an_empty_site_has_a_first_page(signed_in, manager, practice):
+    assert "0 received, 0 answered" in shown(signed_in(manager))
+
+
+def test_queries_do_not_grow(signed_in, manager, coordinator, a_request, procedure):
+    client = signed_in(manager)
+
+    def add(number):
+        for _ in range(number):
+            a_request(received_at=ago(days=2), procedure=procedure, owner=coordinator)
+
+    def queries():
+        cache.clear()
+        with CaptureQueriesContext(connection) as captured:
+            client.get(HOME)
+        return len(captured)
+
+    add(2)
+    queries()
+    few = queries()
+    add(20)
+    assert queries() == few
+    assert few <= 26

@@ -1,0 +1,85 @@
+"""Saving on an old page: nothing is overwritten, nothing typed is lost, both sides are shown."""
+
+import re
+from datetime import date
+
+import pytest
+
+from consultations import triage
+from consultations.models import ConsultationRequest, Event
+
+REQUESTS = "/admin/consultations/consultationrequest/"
+NOTE = "Will call again."
+
+
+@pytest.fixture
+def client(signed_in, coordinator):
+    return signed_in(coordinator)
+
+
+def seen(row):
+    return {
+        "seen_status": row.status,
+        "seen_owner": row.owner_id or "",
+        "seen_follow_up": row.follow_up_on or "",
+    }
+
+
+def test_the_refusal_shows_field_by_field_what_changed(client, a_request, coordinator, colleague):
+    row = a_request(owner=coordinator)
+    was = seen(row)
+    now = ConsultationRequest.objects.get(pk=row.pk)
+    triage.assign(now, colleague, by=colleague)
+    triage.move(now, "attempting", by=colleague)
+    triage.follow_up(now, date(2031, 5, 6), by=colleague)
+    response = client.post(
+        f"{REQUESTS}{row.pk}/close/", was | {"reason": "no_reply", "note": NOTE}
+    )
+    assert response.status_code == 409
+    meanwhile = [(label, str(then), str(now)) for label, then, now in response.context["meanwhile"]]
+    assert meanwhile[0] == ("State", "New", "Trying to reach")
+    assert meanwhile[1] == ("Owner", "Carla Coordinator", "Colin Coordinator")
+    assert meanwhile[2][:2] == ("Follow-up", "none")
+    assert "2031" in meanwhile[2][2]
+    shown = response.content.decode()
+    assert "When you opened it" in shown
+    assert f"{NOTE}</textarea>" in shown
+    # What was chosen is ready to be sent again, against the state as it is now.
+    assert re.search(r'value="no_reply"[^>]* checked', shown)
+    assert 'name="seen_status" value="attempting"' in shown
+    row.refresh_from_db()
+    response = client.post(
+        f"{REQUESTS}{row.pk}/close/", seen(row) | {"reason": "no_reply", "note": NOTE}
+    )
+    assert response.status_code == 302
+    assert Event.objects.filter(request=row, to_status="closed").get().note == NOTE
+
+
+def test_a_fault_of_one_s_own_shows_no_table(client, a_request):
+    row = a_request()
+    response = client.post(f"{REQUESTS}{row.pk}/close/", seen(row) | {"note": NOTE})
+    assert "When you opened it" not in response.content.decode()
+
+
+def test_a_contact_does_not_overwrite_a_follow_up_that_a_colleague_set(
+    client, a_request, colleague
+):
+    row = a_request()
+    was = seen(row)
+    triage.follow_up(
+        ConsultationRequest.objects.get(pk=row.pk), date(2031, 5, 6), by=colleague
+    )
+    sent = {"channel": "call", "outcome": "no_answer", "note": NOTE, "follow_up_on": "2031-01-01"}
+    response = client.post(f"{REQUESTS}{row.pk}/contact/", was | sent)
+    assert response.status_code == 409
+    assert f"{NOTE}</textarea>" in response.content.decode()
+    row.refresh_from_db()
+    assert row.follow_up_on == date(2031, 5, 6)
+
+
+@pytest.mark.parametrize("forged", ["nonsense", "9" * 40, "-1", "²"])
+def test_a_forged_past_is_no_error(client, a_request, forged):
+    row = a_request(owner=None)
+    sent = dict.fromkeys(seen(row), forged) | {"to": "attempting"}
+    assert client.post(f"{REQUESTS}{row.pk}/release/", sent).status_code in (302, 409)
+    assert client.post(f"{REQUESTS}{row.pk}/follow-up/", sent).status_code in (302, 400, 409)
