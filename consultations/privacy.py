@@ -14,7 +14,7 @@ from post_office.models import STATUS, Email
 from practice.models import Practice
 
 from . import notifications, photos
-from .choices import Status
+from .choices import OPEN, Status
 from .models import ConsultationRequest, ErasureReceipt
 from .notifications import ERASURE_HEADER
 from .timeline import SYSTEM
@@ -28,9 +28,11 @@ def due_for_erasure(now=None):
     suspected and confirmed spam after 90 days. A legal hold keeps a request."""
     now = now or timezone.now()
     months_ago = now - relativedelta(months=Practice.current().retention_months)
+    # A duplicate is part of its original's story, so it stays as long as that is needed.
+    kept = ConsultationRequest.objects.filter(Q(status__in=OPEN) | Q(legal_hold=True))
     return ConsultationRequest.objects.filter(legal_hold=False).filter(
         Q(status=Status.CLOSED, closed_at__lt=months_ago)
-        | Q(status=Status.DUPLICATE, received_at__lt=months_ago)
+        | Q(status=Status.DUPLICATE, received_at__lt=months_ago) & ~Q(duplicate_of__in=kept)
         | Q(status__in=UNWANTED, received_at__lt=now - SPAM_KEPT_FOR)
     )
 

@@ -47,7 +47,14 @@ def browser():
     assert path, "No Chromium was found. `make test` installs one; or set CHROMIUM=/path/to/it."
     # Playwright keeps an event loop in this thread; the ORM would refuse to work beside it.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    from django.db import connection
+
+    # While Playwright's loop runs, Django has another connection object in this thread; what
+    # the first knew of the fresh database (the roles) has to be known to it too.
+    contents = getattr(connection, "_test_serialized_contents", None)
     with sync_playwright() as playwright:
+        if contents is not None:
+            connection._test_serialized_contents = contents
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()

@@ -39,9 +39,7 @@ def test_who_left_is_gone_at_once(signed_in, coordinator, colleague, row):
     assert poll(signed_in(coordinator), row).json() == {"others": []}
 
 
-def test_who_was_not_heard_of_is_gone_after_fifteen_seconds(
-    signed_in, coordinator, colleague, row
-):
+def test_who_was_not_heard_of_is_gone_after_fifteen_seconds(signed_in, coordinator, colleague, row):
     poll(signed_in(colleague), row)
     with time_machine.travel(timezone.now() + timedelta(seconds=16), tick=False):
         assert poll(signed_in(coordinator), row).json() == {"others": []}

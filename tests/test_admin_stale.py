@@ -32,9 +32,7 @@ def test_the_refusal_shows_field_by_field_what_changed(client, a_request, coordi
     triage.assign(now, colleague, by=colleague)
     triage.move(now, "attempting", by=colleague)
     triage.follow_up(now, date(2031, 5, 6), by=colleague)
-    response = client.post(
-        f"{REQUESTS}{row.pk}/close/", was | {"reason": "no_reply", "note": NOTE}
-    )
+    response = client.post(f"{REQUESTS}{row.pk}/close/", was | {"reason": "no_reply", "note": NOTE})
     assert response.status_code == 409
     meanwhile = [(label, str(then), str(now)) for label, then, now in response.context["meanwhile"]]
     assert meanwhile[0] == ("State", "New", "Trying to reach")
@@ -66,9 +64,7 @@ def test_a_contact_does_not_overwrite_a_follow_up_that_a_colleague_set(
 ):
     row = a_request()
     was = seen(row)
-    triage.follow_up(
-        ConsultationRequest.objects.get(pk=row.pk), date(2031, 5, 6), by=colleague
-    )
+    triage.follow_up(ConsultationRequest.objects.get(pk=row.pk), date(2031, 5, 6), by=colleague)
     sent = {"channel": "call", "outcome": "no_answer", "note": NOTE, "follow_up_on": "2031-01-01"}
     response = client.post(f"{REQUESTS}{row.pk}/contact/", was | sent)
     assert response.status_code == 409

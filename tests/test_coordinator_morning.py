@@ -137,7 +137,9 @@ def full(ten, coordinator, colleague):
     ConsultationRequest.objects.filter(pk=row.pk).update(
         deletion_asked_at=timezone.now(), legal_hold=False, is_under_18=True
     )
-    ReplyTemplate.objects.create(name="Hello", subject="Hello", body="Hello {name}, about Rhinoplasty")
+    ReplyTemplate.objects.create(
+        name="Hello", subject="Hello", body="Hello {name}, about Rhinoplasty"
+    )
     return row
 
 

@@ -126,6 +126,28 @@ def test_every_control_shows_that_it_has_the_focus(whole_site, page):
         ), page.evaluate("document.activeElement.outerHTML")
 
 
+def test_on_paper_a_procedure_is_a_handout(whole_site, page):
+    page.goto(PROCEDURE)
+    page.emulate_media(media="print", color_scheme="dark")
+
+    def is_seen(selector):
+        return page.locator(selector).first.is_visible()
+
+    on_paper = ("h1", ".on-paper", ".facts", "#risks", ".timeline", "#when_to_get_help", "#sources")
+    assert [each for each in on_paper if not is_seen(each)] == []
+    on_screen = ("nav", "a.button", ".hero", ".related", "footer a", "input")
+    assert [each for each in on_screen if is_seen(each)] == []
+    assert "100 Fictional Way" in page.locator(".on-paper").inner_text()
+    answer = page.locator("#faqs details:not([open]) p").first
+    assert answer.evaluate("e => e.checkVisibility()")
+    question = page.locator("#questions li").first
+    assert question.bounding_box()["height"] > 60  # Room for two lines by hand.
+    source = "getComputedStyle(document.querySelector('#sources a'), '::after').content"
+    assert "https://" in page.evaluate(source)
+    ink = page.evaluate("getComputedStyle(document.querySelector('h1')).color")
+    assert ink == "rgb(0, 0, 0)"
+
+
 # --- Many and long ------------------------------------------------------------------------------
 
 WORD = "Pneumonoultramicroscopicsilicovolcanoconiosisreconstructions"

@@ -34,6 +34,7 @@ MET = {
     "forbidden": "/wrong/403.html",
     "form too old": "/wrong/403_csrf.html",
     "server error": "/wrong/500.html",
+    "private page without a database": "/wrong/consultations/private_down.html",
     "form with errors": "/wrong/form/errors/",
     "form without a database": "/wrong/form/down/",
     "form not received": "/wrong/form/not-received/",

@@ -29,6 +29,6 @@ def form_in_trouble(request, trouble):
 
 urlpatterns = [
     path("wrong/form/<slug:trouble>/", form_in_trouble),
-    path("wrong/<str:template>", wrong_page),
+    path("wrong/<path:template>", wrong_page),
     path("", include("practice.urls")),
 ]

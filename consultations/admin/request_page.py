@@ -114,7 +114,9 @@ def link_state(row, now):
     """(words, tone) about the patient's private link."""
     if row.link_revoked_at:
         return "Revoked", "bad"
-    if not row.link_digest or not row.link_expires_at or row.link_expires_at <= now:
+    if not row.link_digest:
+        return "None yet", "quiet"
+    if not row.link_expires_at or row.link_expires_at <= now:
         return "Expired", "warn"
     return "Works", "good"
 
