@@ -72,7 +72,7 @@ def erase(request, *, reason, by):
     with transaction.atomic():
         # As it is now: the hold may have been put on since the row was read.
         rows = ConsultationRequest.objects.select_for_update().filter(pk=request.pk)
-        if rows.filter(legal_hold=True).exists():
+        if rows.values_list("legal_hold", flat=True).first():
             raise ValueError("A request under legal hold cannot be erased.")
         counts = Counter()
         mails = [

@@ -1,11 +1,28 @@
 """The practice's own pages, hours and staff accounts leave a record of who changed what."""
 
+from auditlog.middleware import AuditlogMiddleware
 from auditlog.registry import auditlog
 
 from .models import Closure, Location, OpeningHours, Practice, Surgeon, User
 
 # Numbers that follow from a change and say nothing about it.
 DERIVED = ["content_version", "content_changed_at", "changed_at"]
+
+STAFF_PATHS = ("/admin/", "/staff/")
+
+
+class StaffAuditMiddleware(AuditlogMiddleware):
+    """Names the actor only where staff act.
+
+    Asking who it is reads the session, and so the database, which the patient's form must
+    be able to do without.
+    """
+
+    @staticmethod
+    def _get_actor(request):
+        if not request.path.startswith(STAFF_PATHS):
+            return None
+        return AuditlogMiddleware._get_actor(request)
 
 
 def register():

@@ -1,10 +1,21 @@
 """Log lines that say what failed and where, without the values that were in the way."""
 
 import logging
+import re
 import traceback
 
 
-class SafeFormatter(logging.Formatter):
+PRIVATE_LINK = re.compile(r"/consultation/request/[^/\s]+")
+
+
+class Formatter(logging.Formatter):
+    """Leaves the token out of a private page's address: whoever reads it can open the page."""
+
+    def format(self, record):
+        return PRIVATE_LINK.sub("/consultation/request/…", super().format(record))
+
+
+class SafeFormatter(Formatter):
     """Formats an exception as its type and its stack, without its message.
 
     Messages of database errors quote the failing row, and others quote their input: either

@@ -137,7 +137,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "practice.sign_in.SecondFactorMiddleware",
     "practice.practice_time.PracticeTimeMiddleware",
-    "auditlog.middleware.AuditlogMiddleware",
+    "practice.audit.StaffAuditMiddleware",
     "practice.old_addresses.OldAddressMiddleware",
 ]
 ROOT_URLCONF = "practice.urls"
@@ -272,7 +272,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "logging.Formatter" if DEBUG else "practice.logs.SafeFormatter",
+            "()": "practice.logs.Formatter" if DEBUG else "practice.logs.SafeFormatter",
             "format": "{asctime} {levelname} {name} {message}",
             "style": "{",
         }

@@ -1,5 +1,7 @@
 """Erasing a person's data, holding it back, and the patient's private link."""
 
+from datetime import timedelta
+
 import pytest
 from auditlog.models import LogEntry
 from django.utils import timezone
@@ -98,6 +100,19 @@ def test_the_confirmation_is_forgotten_once_it_was_sent(client, row):
     Email.objects.update(status=STATUS.sent)
     privacy.apply_retention()
     assert not Email.objects.exists()
+
+
+def test_a_duplicate_is_kept_as_long_as_its_original_is_needed(a_request, manager):
+    long_ago = timezone.now() - timedelta(days=5 * 365)
+    row, original = a_request(received_at=long_ago), a_request()
+    triage.merge(row, original, by=manager)
+    assert not privacy.due_for_erasure().exists()
+    ConsultationRequest.objects.filter(pk=original.pk).update(
+        status="closed", close_reason="declined", closed_at=long_ago, legal_hold=True
+    )
+    assert not privacy.due_for_erasure().exists()
+    ConsultationRequest.objects.filter(pk=original.pk).update(legal_hold=False)
+    assert set(privacy.due_for_erasure()) == {row, original}
 
 
 # --- Legal hold ----------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from practice.logs import SafeFormatter
+from practice.logs import Formatter, SafeFormatter
 
 pytestmark = pytest.mark.once
 
@@ -72,3 +72,10 @@ def test_a_line_without_an_error_is_as_it_is():
     record = logging.LogRecord("site", logging.INFO, "", 0, "Worker %s.", ("started",), None)
 
     assert SafeFormatter("%(message)s").format(record) == "Worker started."
+
+
+def test_the_token_of_a_private_page_does_not_reach_the_log():
+    path = "/consultation/request/VerySecretToken-_1/photos/"
+    record = logging.LogRecord("django.request", logging.WARNING, "", 0, "Gone: %s", (path,), None)
+
+    assert Formatter("%(message)s").format(record) == "Gone: /consultation/request/…/photos/"
