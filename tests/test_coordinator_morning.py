@@ -77,9 +77,9 @@ def test_a_morning(page, sign_in, coordinator, ten):
     assert Event.objects.filter(kind="unmerged").count() == 2
 
 
-def test_two_people_in_one_request(open_page, sign_in, coordinator, colleague, ten, problems):
+def test_two_people_in_one_request(open_page, sign_in, coordinator, colleague, ten, problems, axe):
     problems.allow("409 (Conflict)")
-    hers, his = open_page(), open_page()
+    hers, his = open_page(), open_page(viewport=PHONE)
     sign_in(hers, coordinator)
     sign_in(his, colleague)
     hers.goto(page_of(ten[0]))
@@ -96,6 +96,8 @@ def test_two_people_in_one_request(open_page, sign_in, coordinator, colleague, t
     problem = his.get_by_role("alert")
     problem.get_by_text("Carla Coordinator changed this request meanwhile").wait_for()
     assert problem.get_by_role("cell", name="Trying to reach").is_visible()
+    assert axe(his) == []
+    assert his.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert his.input_value("#id_close_note") == "She told me on the phone."
     assert his.get_by_label("Patient declined").is_checked()
     his.get_by_role("button", name="Close request").click()
