@@ -4,7 +4,6 @@ import logging
 import re
 import traceback
 
-
 PRIVATE_LINK = re.compile(r"/consultation/request/[^/\s]+")
 
 
