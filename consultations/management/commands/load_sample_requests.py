@@ -1,9 +1,16 @@
 """Invented consultation requests, from forty for a try-out to a million for a measurement."""
 
+from itertools import chain
+
 from django.core.management.base import BaseCommand
 from django.db import connection
 
+from consultations.sample_copies import copy_finished
 from consultations.sample_requests import Inventor
+
+# More than these are copies of the finished ones among them: a practice has many years of
+# finished requests, but never many open ones.
+MOST_INVENTED = 4000
 
 
 class Command(BaseCommand):
@@ -14,7 +21,11 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, help="The same seed invents the same requests.")
 
     def handle(self, *, count, seed=None, verbosity, **options):
-        for stored in Inventor(seed).fill(count):
+        invented = min(count, MOST_INVENTED)
+        for stored in chain(
+            Inventor(seed).fill(invented),
+            (invented + copied for copied in copy_finished(count - invented, seed)),
+        ):
             if verbosity > 1:
                 self.stdout.write(f"{stored:,} of {count:,}")
         # Without fresh statistics the planner sorts where it could read off an index.
