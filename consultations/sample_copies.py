@@ -10,15 +10,18 @@ import random
 import uuid
 from collections import defaultdict
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.core.management.color import no_style
 from django.db import connection, models, transaction
+from django.utils import timezone
 
 from .choices import Status
 from .models import Consent, ConsultationRequest, ContactAttempt, Event, new_reference
 
-FINISHED = (Status.CLOSED, Status.SPAM)
-YEARS_BACK = timedelta(days=6 * 365)
+# Days before today in which copies arrived: long enough to be finished, and not so long
+# that retention would take them away at once.
+ARRIVED = {Status.CLOSED: (10, 690), Status.SPAM: (1, 85)}
 BATCH = 10_000
 
 
@@ -83,10 +86,8 @@ class _CopyText:
         self.rows = iter(rows)
 
     def read(self, size=-1):
-        return "".join(
-            "\t".join(map(self._text, row)) + "\n"
-            for row, _ in zip(self.rows, range(500))  # noqa: B905
-        )
+        some = islice(self.rows, 500)
+        return "".join("\t".join(map(self._text, row)) + "\n" for row in some)
 
     def _text(self, value):
         return r"\N" if value is None else str(value).translate(self.ESCAPES)
@@ -99,13 +100,16 @@ def copy_finished(count, seed=None):
         model: Table(model) for model in (ConsultationRequest, Event, ContactAttempt, Consent)
     }
     originals = _originals(tables)
+    now = timezone.now()
     stored = 0
     while stored < count:
         size = min(BATCH, count - stored)
         rows = defaultdict(list)
         for _ in range(size):
-            shift = -timedelta(seconds=chance.uniform(0, YEARS_BACK.total_seconds()))
-            _copy_one(chance.choice(originals), shift, tables, rows)
+            row, *parts = chance.choice(originals)
+            days_ago = chance.uniform(*ARRIVED[row.status])
+            shift = now - timedelta(days=days_ago) - row.received_at
+            _copy_one(parts, shift, tables, rows)
         with transaction.atomic():
             for model, table in tables.items():
                 table.insert(rows[model])
@@ -115,14 +119,15 @@ def copy_finished(count, seed=None):
 
 
 def _originals(tables):
-    """For each finished request its values and those of the rows that belong to it."""
-    requests = ConsultationRequest.objects.filter(status__in=FINISHED)[:2000]
+    """For each finished request the row, its values and those of its parts."""
+    requests = ConsultationRequest.objects.filter(status__in=ARRIVED)[:2000]
     found = []
     for row in requests.prefetch_related("events", "consents", "contacts"):
         events = list(row.events.all())
         order = {event.pk: number for number, event in enumerate(events)}
         found.append(
             (
+                row,
                 tables[ConsultationRequest].values(row),
                 [tables[Event].values(event) for event in events],
                 [

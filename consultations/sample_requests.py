@@ -26,12 +26,15 @@ SHARES = {
     Status.SPAM: 1,
     Status.DUPLICATE: 1,
 }
-# Oldest age in hours for each state: open work is recent, finished work goes back years.
+# Oldest age in hours for each state: open work is recent, finished work goes back almost two
+# years, and nothing is so old that retention would take it away at once.
 OLDEST = {
     Status.NEW: 30,
     Status.ATTEMPTING: 24 * 6,
     Status.IN_CONTACT: 24 * 20,
     Status.BOOKED: 24 * 45,
+    Status.QUARANTINED: 24 * 20,
+    Status.SPAM: 24 * 80,
 }
 BATCH = 2000
 

@@ -38,6 +38,14 @@ def test_each_copy_has_its_own_reference_and_a_whole_timeline(practice, finished
         assert contact.event.note == "Called at once."
 
 
+def test_many_copies_are_all_there_with_all_their_parts(practice, finished):
+    list(copy_finished(1_100))
+
+    assert ConsultationRequest.objects.count() == 1_101
+    assert Event.objects.count() == 1_101 * finished.events.count()
+    assert ContactAttempt.objects.count() == 1_101
+
+
 def test_after_copying_new_rows_get_keys_of_their_own(practice, finished, a_request, coordinator):
     list(copy_finished(3))
 

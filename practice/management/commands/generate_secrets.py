@@ -22,7 +22,7 @@ class Command(BaseCommand):
             "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
         }
         if development:
-            lines["DEBUG"] = "true"
+            lines |= {"DEBUG": "true", "EMAIL_URL": "file:///.dev/mail"}
         else:
             lines |= {"ALLOWED_HOSTS": host, "SITE_URL": f"https://{host}"}
         for name, value in lines.items():

@@ -143,6 +143,8 @@ class Command(BaseCommand):
             lines.append(
                 f"    {username:<9} {first_name} {last_name}, {group or 'may do everything'}"
             )
+        if settings.EMAIL_FILE_PATH:
+            lines += ["", f"  Mails are not sent; read them in {settings.EMAIL_FILE_PATH}/"]
         lines += ["", "  Ctrl-C stops the site and its worker. Data stays for the next time.", ""]
         self.say("\n".join(lines))
 
