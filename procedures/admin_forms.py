@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from practice.publishing import Publishable
 
 from . import editorial
-from .models import Procedure
+from .models import MARKDOWN, Procedure
 
 LIVE = (Publishable.Status.PUBLISHED, Publishable.Status.SCHEDULED)
 
@@ -47,6 +47,7 @@ class ProcedureForm(forms.ModelForm):
         for name, heading in editorial.SECTIONS:
             if name in self.fields:
                 self.fields[name].label = heading
+                self.fields[name].help_text = f"{editorial.GUIDE[name]} {MARKDOWN}"
 
     def clean(self):
         answers = super().clean()

@@ -37,6 +37,23 @@ SECTIONS = (
 )
 HEADINGS = dict(SECTIONS)
 
+# What a good section says, for whoever writes it.
+GUIDE = {
+    "what_it_is": "What is done, and why, in words a twelve-year-old knows. Explain each "
+    "medical word where it first stands.",
+    "who_it_is_for": "What must be true of you for this to be an option. “You”, not “patients”.",
+    "who_it_is_not_for": "When it is the wrong choice, or the wrong time. As plain as the above.",
+    "alternatives": "Every other way, with what it can and cannot do. No surgery comes first.",
+    "benefits": "What usually changes, how often, and for how long. No promises.",
+    "risks": "Common ones first, then rare but serious ones, with how often where it is known. "
+    "At least as concrete as the benefits, and no comfort before them.",
+    "preparation": "What to stop, arrange and bring, with times.",
+    "the_day": "From arriving to going home, in order. Who they meet, what they feel.",
+    "recovery": "What is normal, what to do and to leave alone. The milestones below say when.",
+    "when_to_get_help": "When to call the practice, and when to call 911. Signs, not diagnoses.",
+    "cost_and_insurance": "What the price is made of, what insurance may pay, what to ask first.",
+}
+
 # Without these a page may not be published: field, why a reader needs it.
 REQUIRED = {
     "alternatives": "A patient can only choose if they know the other ways, and no surgery is one.",

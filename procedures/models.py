@@ -84,19 +84,13 @@ class Procedure(Publishable):
     what_it_is = models.TextField(blank=True, help_text=MARKDOWN)
     who_it_is_for = models.TextField(blank=True, help_text=MARKDOWN)
     who_it_is_not_for = models.TextField(blank=True, help_text=MARKDOWN)
-    alternatives = models.TextField(
-        blank=True, help_text=MARKDOWN + "Include having no surgery at all."
-    )
+    alternatives = models.TextField(blank=True, help_text=MARKDOWN)
     preparation = models.TextField(blank=True, help_text=MARKDOWN)
     the_day = models.TextField("the day of surgery", blank=True, help_text=MARKDOWN)
     benefits = models.TextField(blank=True, help_text=MARKDOWN)
-    risks = models.TextField(
-        blank=True, help_text=MARKDOWN + "As concrete as the benefits; common ones first."
-    )
+    risks = models.TextField(blank=True, help_text=MARKDOWN)
     recovery = models.TextField(blank=True, help_text=MARKDOWN)
-    when_to_get_help = models.TextField(
-        blank=True, help_text=MARKDOWN + "When to call the practice, and when to call 911."
-    )
+    when_to_get_help = models.TextField(blank=True, help_text=MARKDOWN)
     cost_and_insurance = models.TextField(blank=True, help_text=MARKDOWN)
     questions_to_ask = models.TextField(
         "questions to ask your surgeon", blank=True, help_text="One on each line."

@@ -135,3 +135,7 @@ def test_hints_do_not_stand_in_the_way_of_publication(procedure):
 
     assert editorial.missing(procedure) == []
     procedure.publish()
+
+
+def test_every_section_has_a_guide_for_whoever_writes_it():
+    assert list(editorial.GUIDE) == list(editorial.HEADINGS)
