@@ -16,6 +16,16 @@ TONES = {
     Publishable.Status.PUBLISHED: "good",
     Publishable.Status.WITHDRAWN: "bad",
 }
+
+
+class ProseField(forms.CharField):
+    """Text with line breaks as they are stored, not as browsers send them, so that a text
+    which nobody touched has not changed."""
+
+    def to_python(self, value):
+        return super().to_python(value).replace("\r\n", "\n")
+
+
 # The browser's own pickers work without scripts and carry one label each.
 PLAIN_WIDGETS = {
     models.DateTimeField: {
@@ -23,6 +33,7 @@ PLAIN_WIDGETS = {
         "widget": forms.DateTimeInput({"type": "datetime-local"}, "%Y-%m-%dT%H:%M"),
     },
     models.DateField: {"widget": forms.DateInput({"type": "date"}, "%Y-%m-%d")},
+    models.TextField: {"form_class": ProseField},
     models.TimeField: {"widget": forms.TimeInput({"type": "time"}, "%H:%M")},
     models.URLField: {
         "assume_scheme": "https",

@@ -133,7 +133,8 @@ def pretend(revision):
 def differences(older, newer):
     """What changed between two snapshots: a list of (label, [(kind, words)]).
 
-    `kind` is "same", "added" or "removed"; `words` a run of text. Labels name the field, and
+    `kind` is "same", "added" or "removed"; `words` a run of text. White space does not
+    count. Labels name the field, and
     for a part also what it is.
     """
     before, after = _by_label(older), _by_label(newer)
@@ -141,7 +142,7 @@ def differences(older, newer):
     return [
         (label, _word_changes(before.get(label, ""), after.get(label, "")))
         for label in labels
-        if before.get(label, "") != after.get(label, "")
+        if before.get(label, "").split() != after.get(label, "").split()
     ]
 
 

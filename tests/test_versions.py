@@ -168,6 +168,31 @@ def test_history_says_who_changed_what_and_restores_it(editing, procedure):
     assert procedure.risks == before
 
 
+def test_saving_without_a_change_is_no_new_version(editing, procedure):
+    editor, address = editing
+    procedure.risks = "- One.\n- Two.\n\nAnd more."
+    procedure.save()
+    data = as_sent(editor, address)
+    data |= {"risks": data["risks"].replace("\n", "\r\n"), "_save": "1"}
+
+    assert editor.post(address, data).status_code == 302
+
+    was = procedure.content_version
+    procedure.refresh_from_db()
+    assert procedure.content_version == was
+    assert procedure.risks == "- One.\n- Two.\n\nAnd more."
+    assert Revision.objects.of(procedure).count() == 1
+
+
+def test_white_space_is_no_difference():
+    def content(text):
+        row = {"model": "practice.location", "pk": "1", "fields": {"summary": text}}
+        return [row]
+
+    assert revisions.differences(content("one  two\r\n"), content("one two")) == []
+    assert revisions.differences(content("one two"), content("one three"))
+
+
 def test_restoring_a_version_that_hides_the_risks_is_refused_on_a_live_page(editing, procedure):
     editor, _ = editing
     content = revisions.snapshot(procedure)
