@@ -91,7 +91,7 @@ class Command(BaseCommand):
                 [
                     *(sys.executable, "-m", "gunicorn", "practice.wsgi:application"),
                     *("--bind", f"{HOST}:{self.port}", "--workers", "1", "--threads", "4"),
-                    *("--graceful-timeout", "3", "--log-level", "warning", "--no-control-socket"),
+                    *("--graceful-timeout", "5", "--log-level", "warning", "--no-control-socket"),
                 ],
                 cwd=settings.BASE_DIR,
             ),
