@@ -164,8 +164,8 @@ def test_the_list_never_decrypts_a_message(client, a_request, monkeypatch):
         raise AssertionError("decrypted")
 
     monkeypatch.setattr("practice.encryption.decrypt", forbidden)
-    client.get(INBOX)
-    client.get(INBOX, {"q": "Patient"})
+    assert client.get(INBOX).status_code == 200
+    assert client.get(INBOX, {"q": "Patient"}).status_code == 200
 
 
 # --- Search --------------------------------------------------------------------------------
