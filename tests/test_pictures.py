@@ -153,6 +153,10 @@ def test_pictures_are_made_smaller_and_never_larger(size, becomes):
     assert opened(files.plain(size)).size == becomes
 
 
+def test_a_photograph_of_fifty_megapixels_becomes_a_picture_for_a_page():
+    assert opened(files.plain((8660, 5774))).size == (2400, 1600)
+
+
 @pytest.mark.parametrize(
     ("width", "height", "code"),
     [
