@@ -19,6 +19,7 @@ from .content_admin import (
     RowsInline,
 )
 from .models import Closure, JobRun, Location, OpeningHours, Practice, Surgeon, User
+from .read_only_admin import ReadOnlyAdmin
 
 
 @admin.register(Practice)
@@ -200,17 +201,7 @@ class SecondFactorAdmin(admin.ModelAdmin):
 
 
 @admin.register(JobRun)
-class JobRunAdmin(admin.ModelAdmin):
+class JobRunAdmin(ReadOnlyAdmin, admin.ModelAdmin):
     """When background work last ran: to be looked at."""
 
     list_display = ["job", "started_at", "finished_at", "last_error"]
-    actions = None
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False

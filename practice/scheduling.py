@@ -2,6 +2,7 @@
 
 import logging
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -15,19 +16,29 @@ def publish_due(now=None) -> int:
     """Publishes whatever is due, each through its gate; how many went live.
 
     A scheduled page is seen by its time alone; here its state catches up, which tells every
-    cache. A draft that the gate refuses keeps waiting without a time and says why in its note.
+    cache. A page that the gate refuses becomes a draft again; a draft that it refuses keeps
+    waiting without a time and says why in its note.
     """
     now = now or timezone.now()
     published = 0
     for model in Publishable.__subclasses__():
         due = model.objects.filter(status=Publishable.Status.SCHEDULED, publish_at__lte=now)
         for page in due:
-            page.status, page.publish_at = Publishable.Status.PUBLISHED, None
-            page.save()
-            published += 1
+            published += _publish_page(page)
     for draft in revisions.Revision.objects.filter(is_draft=True, publish_at__lte=now):
         published += publish_draft(draft)
     return published
+
+
+def _publish_page(page) -> bool:
+    try:
+        page.publish()
+    except ValidationError:
+        page.status, page.publish_at = Publishable.Status.DRAFT, None
+        page.save()
+        logger.warning("A scheduled page was not published: it lacks a section.")
+        return False
+    return True
 
 
 def publish_draft(draft) -> bool:

@@ -136,6 +136,22 @@ def test_a_timed_draft_goes_live_at_its_time_through_the_worker(editing, client,
     assert "Live from its time on." in risks_seen_by_patients(client, procedure)
 
 
+def test_a_scheduled_page_goes_through_the_gate_at_its_time(client, procedure):
+    at = timezone.now()
+    rows = type(procedure).objects.filter(pk=procedure.pk)
+    rows.update(status=Publishable.Status.SCHEDULED, publish_at=at)
+
+    assert scheduling.publish_due(at) == 1
+    procedure.refresh_from_db()
+    assert procedure.status == Publishable.Status.PUBLISHED
+
+    rows.update(status=Publishable.Status.SCHEDULED, publish_at=at, risks="")
+    assert scheduling.publish_due(at) == 0
+    procedure.refresh_from_db()
+    assert procedure.status == Publishable.Status.DRAFT
+    assert client.get(procedure.get_absolute_url()).status_code == 404
+
+
 def test_a_timed_draft_without_risks_is_refused_and_says_why(procedure):
     content = revisions.snapshot(procedure)
     content[0]["fields"]["risks"] = ""

@@ -6,6 +6,8 @@ from django.contrib import admin
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 
+from practice.read_only_admin import ReadOnlyAdmin
+
 admin.site.unregister(LogEntry)
 WORDS = {
     LogEntry.Action.CREATE: "Added",
@@ -16,7 +18,7 @@ WORDS = {
 
 
 @admin.register(LogEntry)
-class AuditAdmin(admin.ModelAdmin):
+class AuditAdmin(ReadOnlyAdmin, admin.ModelAdmin):
     list_display = ["timestamp", "who", "what_happened", "to_what", "changed_fields"]
     list_display_links = ["timestamp"]
     list_filter = ["action", stock.ResourceTypeFilter]
@@ -26,16 +28,6 @@ class AuditAdmin(admin.ModelAdmin):
     show_full_result_count = False
     ordering = ["-timestamp"]
     fields = ["timestamp", "who", "what_happened", "to_what", "remote_addr", "changes_in_full"]
-    actions = None
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
     @admin.display(description="who", ordering="actor")
     def who(self, entry):

@@ -3,6 +3,8 @@
 from django import forms
 from django.contrib import admin
 
+from practice.read_only_admin import ReadOnlyAdmin
+
 from .. import replies
 from ..models import ErasureReceipt, ReplyTemplate
 
@@ -26,15 +28,5 @@ class ReplyTemplateAdmin(admin.ModelAdmin):
 
 
 @admin.register(ErasureReceipt)
-class ErasureReceiptAdmin(admin.ModelAdmin):
+class ErasureReceiptAdmin(ReadOnlyAdmin, admin.ModelAdmin):
     list_display = ["erased_at", "reason", "by_name"]
-    actions = None
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False

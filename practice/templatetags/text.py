@@ -7,11 +7,13 @@ from html import unescape
 import nh3
 from django import template
 from django.utils import timezone
-from django.utils.html import _json_script_escapes
 from django.utils.safestring import mark_safe
 from markdown_it import MarkdownIt
 
 register = template.Library()
+
+# What could end a script element, or be taken for markup by a lenient parser.
+IN_A_SCRIPT = str.maketrans({"<": "\\u003C", ">": "\\u003E", "&": "\\u0026"})
 
 _markdown = MarkdownIt("commonmark", {"html": False, "typographer": True}).enable(
     ["replacements", "smartquotes"]
@@ -56,4 +58,4 @@ def wall_clock(time):
 def json_ld(data):
     """The content of a JSON-LD script element; no text in it can end the element."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return mark_safe(text.translate(_json_script_escapes))  # noqa: S308 (escaped just now)
+    return mark_safe(text.translate(IN_A_SCRIPT))  # noqa: S308 (escaped just now)
