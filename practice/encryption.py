@@ -6,6 +6,9 @@ specified at https://github.com/fernet/spec) authenticates: text that was altere
 database does not come back altered, it raises.
 """
 
+import base64
+import hashlib
+import hmac
 from functools import cache
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -41,6 +44,43 @@ def decrypt(token: str) -> str:
             "A stored text could not be decrypted: it was altered, or its key was removed "
             "from FIELD_ENCRYPTION_KEYS."
         ) from None
+
+
+# --- Which key it was -------------------------------------------------------------------------
+
+
+def fingerprint(key: str) -> str:
+    """Twelve characters that tell keys apart and say nothing of them."""
+    return hashlib.sha256(b"field-encryption-key:" + key.encode()).hexdigest()[:12]
+
+
+def fingerprints() -> list[str]:
+    """Those of the keys now in the settings, newest first."""
+    return [fingerprint(key) for key in settings.FIELD_ENCRYPTION_KEYS]
+
+
+def sealed_by(token: str | bytes) -> str | None:
+    """The fingerprint of the key that sealed a token; None for altered ones and keys not here.
+
+    Looks at the seal alone, which takes a tenth of the time of decrypting.
+    """
+    try:
+        data = base64.urlsafe_b64decode(token)
+    except ValueError:
+        return None
+    for name, secret in _seals(tuple(settings.FIELD_ENCRYPTION_KEYS)):
+        if hmac.compare_digest(hmac.digest(secret, data[:-32], "sha256"), data[-32:]):
+            return name
+    return None
+
+
+@cache
+def _seals(keys):
+    # The first half of a Fernet key signs, the second encrypts.
+    return [(fingerprint(key), base64.urlsafe_b64decode(key)[:16]) for key in keys]
+
+
+# --- In models --------------------------------------------------------------------------------
 
 
 class EncryptedTextField(models.TextField):

@@ -1,0 +1,10 @@
+"""Backups: one encrypted file with every row and every picture, and the way back.
+
+`contents` and `making` write it, `archive` encrypts and reads it, `restoring` checks it and
+puts it in place; `tables` reads and writes rows alike on SQLite and PostgreSQL, `files` does
+the same for folders and object storage. docs/backup.md is the operator's side of it.
+"""
+
+
+class BackupError(Exception):
+    """Says in words what is wrong with a backup, and what to do. Never holds a stored value."""

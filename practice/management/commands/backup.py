@@ -1,0 +1,133 @@
+"""One encrypted file with the whole database and all pictures (docs/backup.md)."""
+
+import errno
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.utils import timezone
+
+from practice.backups import BackupError, archive, files, making, tables
+from practice.maintenance import AnotherIsRunning, alone
+from practice.progress import Progress
+
+NAME = re.compile(r"practice-\d{8}T\d{6}Z\.tar(\.age)?")
+UNFINISHED = ".part"
+A_DAY = 24 * 60 * 60
+
+
+class Command(BaseCommand):
+    help = "Writes one encrypted file with the database, the pictures and the photographs."
+
+    def add_arguments(self, parser):
+        parser.add_argument(
+            "--to",
+            default=settings.BASE_DIR / "backups",
+            type=Path,
+            help="A folder, or a file that does not exist yet (default: backups/).",
+        )
+        parser.add_argument(
+            "--keep", type=int, help="How many backups stay in the folder; older ones are deleted."
+        )
+
+    def handle(self, *, to, keep, **options):
+        if threading.current_thread() is threading.main_thread():
+            # Leaves no half a file behind.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        try:
+            recipients = making.recipients()
+            path = self.target(to, keep, bool(recipients))
+            tables.applied_migrations(connection)
+            making.refuse_a_full_disk(path.parent)
+            with alone(on_wait=self.say_waiting) as go_on:
+                contents = self.write(path, recipients, go_on)
+        except BackupError as error:
+            raise CommandError(str(error)) from None
+        except AnotherIsRunning:
+            raise CommandError("Another backup or a key rotation is running.") from None
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise CommandError("The disk is full. No backup was written.") from None
+        self.report(path, contents, recipients)
+        if keep:
+            self.delete_older(path.parent, keep)
+
+    def target(self, to, keep, is_encrypted):
+        is_folder = to.is_dir() or not to.suffix
+        if keep is not None and (keep < 1 or not is_folder):
+            raise BackupError("--keep takes a number from 1, and needs --to to be a folder.")
+        folder = to if is_folder else to.parent
+        self.refuse_a_media_folder(folder.resolve())
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not is_folder:
+            if to.exists():
+                raise BackupError(f"{to} exists already.")
+            return to
+        ending = ".tar.age" if is_encrypted else ".tar"
+        return folder / f"practice-{timezone.now():%Y%m%dT%H%M%SZ}{ending}"
+
+    def refuse_a_media_folder(self, folder):
+        for alias in files.ALIASES:
+            store = files.store(alias)
+            if isinstance(store, files.Folder) and folder.is_relative_to(store.root.resolve()):
+                raise BackupError(f"{folder} is inside the media, which are backed up themselves.")
+
+    def write(self, path, recipients, go_on):
+        """Under another name until it is whole and on disk."""
+        unfinished = path.with_name(f".{path.name}{UNFINISHED}")
+        contents = making.Contents(self.progress, go_on)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with open(descriptor, "wb") as file:  # noqa: PTH123 (a descriptor)
+                archive.write(file, recipients, contents.members())
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.rename(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)  # The name as well.
+        os.close(folder)
+        return contents
+
+    def progress(self, what, total, unit=""):
+        return Progress(self.stderr, what, total, unit)
+
+    def say_waiting(self):
+        self.stderr.write("Waiting for another backup or key rotation to end.")
+
+    def report(self, path, contents, recipients):
+        size = path.stat().st_size / making.MEGABYTE
+        sealed = (
+            f"encrypted to {len(recipients)} recipient{'s'[: len(recipients) != 1]}"
+            if recipients
+            else "NOT ENCRYPTED"
+        )
+        self.stdout.write(
+            f"Wrote {path}: {contents.rows:,} rows, {contents.files:,} files, {size:,.1f} MB, "
+            f"{sealed}."
+        )
+        if contents.missing:
+            for alias, name in contents.missing[:20]:
+                self.stderr.write(f"Missing: {name} (storage “{alias}”)")
+            raise CommandError(
+                f"{len(contents.missing)} files that rows name are not there. The backup was "
+                "written without them, and no older one was deleted."
+            )
+
+    def delete_older(self, folder, keep):
+        ours = sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name))
+        for path in ours[:-keep]:
+            path.unlink()
+        for path in folder.glob(f".practice-*{UNFINISHED}"):  # Of a run that was killed.
+            if time.time() - path.stat().st_mtime > A_DAY:
+                path.unlink()

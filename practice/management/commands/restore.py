@@ -1,0 +1,109 @@
+"""Checks a backup, and puts it in place of what is here (docs/backup.md)."""
+
+import sys
+from pathlib import Path
+
+from django.core.cache import cache
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.dateparse import parse_datetime
+from post_office.models import STATUS, Email
+
+from consultations import after_restore
+from practice.backups import BackupError, archive, restoring
+from practice.backups.checking import check
+from practice.content_version import raise_version
+from practice.progress import Progress
+
+
+class Command(BaseCommand):
+    help = "Checks a backup to the last byte, and restores it into an empty installation."
+
+    def add_arguments(self, parser):
+        parser.add_argument("file", type=Path)
+        parser.add_argument(
+            "--identity",
+            help="The file with the line AGE-SECRET-KEY-1…; “-” reads it from standard input.",
+        )
+        parser.add_argument("--check", action="store_true", help="Only check; change nothing.")
+        parser.add_argument(
+            "--replace", action="store_true", help="Delete everything that is here first."
+        )
+
+    def handle(self, *, file, identity, check, replace, **options):
+        try:
+            keys = self.identities(identity, file)
+            with file.open("rb") as opened:
+                self.restore(opened, keys, only_check=check, replace=replace)
+        except BackupError as error:
+            raise CommandError(str(error)) from None
+        except OSError as error:
+            raise CommandError(f"{error.filename or file}: {error.strerror}") from None
+
+    def identities(self, source, file):
+        if source is None:
+            if file.suffix == ".tar":  # Of a DEBUG site.
+                return None
+            raise BackupError("--identity is missing: the file with the line AGE-SECRET-KEY-1….")
+        return archive.identities(sys.stdin.read() if source == "-" else Path(source).read_text())
+
+    def restore(self, file, keys, *, only_check, replace):
+        found = check(file, keys, self.progress)
+        self.describe(found)
+        if only_check:
+            self.say_keys(found)
+            self.stdout.write("The backup is whole. Nothing was changed.")
+            return
+        restoring.refuse_what_cannot_be(found, replace=replace)
+        receipts = after_restore.receipts()
+        self.tell(restoring.restore(file, keys, found, self.progress))
+        if restoring.is_older_than_the_code(found):
+            call_command("migrate", verbosity=0)
+            self.stdout.write("Migrated to the state of this version.")
+        self.forget_prepared_pages()
+        self.tell_what_is_left(receipts)
+
+    def progress(self, what, total, unit=""):
+        return Progress(self.stderr, what, total, unit)
+
+    def describe(self, found):
+        made_at = parse_datetime(found.manifest["made_at"])
+        self.stdout.write(
+            f"Made {made_at:%Y-%m-%d %H:%M} UTC from {found.manifest['database']}: "
+            f"{found.rows:,} rows in {len(found.tables)} tables, "
+            f"{found.number_of_files:,} files of {found.megabytes_of_files:,.1f} MB."
+        )
+        for alias, name in found.digests["missing"]:
+            self.stdout.write(f"Was missing already: {name} (storage “{alias}”)")
+
+    def say_keys(self, found):
+        opened = found.sealed - found.unopened
+        self.stdout.write(
+            f"{opened:,} of {found.sealed:,} encrypted values open with the keys here."
+        )
+        if found.unopened:
+            self.stdout.write(f"For the others: fingerprint {' or '.join(found.missing_keys)}.")
+
+    def tell(self, report):
+        for what, number, is_equal in report:
+            state = "equal" if is_equal else "DIFFERENT"
+            self.stdout.write(f"  {what:<42}{number:>12,}  {state}")
+        self.stdout.write("Restored. Every row and every file equals the backup.")
+
+    def forget_prepared_pages(self):
+        raise_version()
+        cache.clear()
+
+    def tell_what_is_left(self, receipts):
+        number, held = after_restore.erase_again(receipts)
+        if number:
+            self.stdout.write(f"{number} requests had been erased since, and were erased again.")
+        for reference in held:
+            self.stdout.write(f"{reference} had been erased since, and is under a legal hold.")
+        waiting = Email.objects.filter(status__in=(STATUS.queued, STATUS.requeued)).count()
+        if waiting:
+            self.stdout.write(
+                f"{waiting} mails were waiting when the backup was made. The worker will send "
+                "them, some perhaps a second time: look at the mail queue in the admin first."
+            )
+        self.stdout.write("Everybody has to sign in again.")
