@@ -15,7 +15,7 @@ function inWords(others) {
 async function ask() {
   try {
     const answer = await fetch(place.dataset.presence, {
-      method: "POST", body: message(), redirect: "error",
+      method: "POST", body: message(), redirect: "error", headers: { "X-Background": "yes" },
     });
     if (!answer.ok) return;
     const words = inWords((await answer.json()).others);
