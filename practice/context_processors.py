@@ -1,9 +1,10 @@
-"""What every page's header and footer needs."""
+"""What every page's header and footer need."""
 
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
 from django.utils.functional import SimpleLazyObject
 
+from . import one_query
 from .models import Location, Practice
 
 # What this process saw last. Only the page that says that the database cannot be reached
@@ -17,17 +18,38 @@ def practice(request):
         "site_url": settings.SITE_URL,
         "canonical": f"{settings.SITE_URL}{request.path}",
         "practice": SimpleLazyObject(current_practice),
-        "main_location": SimpleLazyObject(
-            lambda: _remembered(
-                "main_location", Location.objects.published().filter(is_main=True).first
-            )
-        ),
+        "main_location": SimpleLazyObject(lambda: _remembered("main_location", _main().first)),
     }
 
 
 def current_practice():
     """The practice, or without a database the last one this process has seen."""
     return _remembered("practice", Practice.current) or Practice.placeholder()
+
+
+def with_frame(**querysets):
+    """The rows of a page as lists, and the `practice` and `main_location` of its frame.
+
+    All in one query. As the context of a page it spares the frame's own.
+    """
+    found = one_query.fetch(
+        practice=Practice.objects.filter(pk=1), main_location=_main(), **querysets
+    )
+    own = found["practice"]
+    found["practice"] = own[0] if own else Practice.current()
+    found["main_location"] = next(iter(found["main_location"]), None)
+    _last_known.update(practice=found["practice"], main_location=found["main_location"])
+    return found
+
+
+def know_the_practice():
+    """Sees to it that this process can name the practice once the database is gone."""
+    if "practice" not in _last_known:
+        current_practice()
+
+
+def _main():
+    return Location.objects.published().filter(is_main=True)
 
 
 def _remembered(name, fetch):

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from procedures.models import Procedure
 
 from .models import Location, Practice, Surgeon
+from .page_cache import same_for_everyone
 
 WIDTH, HEIGHT, MARGIN = 1200, 630, 90
 # The same colours as static/css/tokens.css: paper, ink, petrol and the warm accent.
@@ -19,6 +20,7 @@ FONT = settings.BASE_DIR / "static" / "fonts" / "newsreader.woff2"
 PAGES = {"procedures": Procedure, "surgeons": Surgeon, "locations": Location}
 
 
+@same_for_everyone
 @require_safe
 def card(request, kind, slug=""):
     """A PNG of 1200 × 630 for the home page or for one published page."""

@@ -1,6 +1,7 @@
 """What we do: procedures as structured, balanced pages; before/after cases under consent."""
 
 import uuid
+from collections import defaultdict
 
 from django.core.exceptions import ValidationError
 from django.core.validators import FileExtensionValidator
@@ -19,24 +20,11 @@ from . import editorial
 MARKDOWN = "Markdown: blank line for a paragraph, “- ” for a list, **bold**. "
 
 
-class CategoryQuerySet(models.QuerySet):
-    def with_published_procedures(self):
-        """Categories that have something to show, each with `.published` procedures."""
-        published = Procedure.objects.published().order_by("position", Lower("name"))
-        return (
-            self.filter(procedures__in=published)
-            .distinct()
-            .prefetch_related(models.Prefetch("procedures", published, to_attr="published"))
-        )
-
-
 class Category(models.Model):
     name = models.CharField(max_length=80, unique=True)
     slug = models.SlugField(unique=True)
     summary = models.CharField(max_length=300, blank=True)
     position = models.PositiveSmallIntegerField(default=0, help_text="Lower comes first.")
-
-    objects = CategoryQuerySet.as_manager()
 
     class Meta:
         ordering = ["position", Lower("name")]
@@ -44,6 +32,22 @@ class Category(models.Model):
 
     def __str__(self):
         return self.name
+
+    @classmethod
+    def with_procedures(cls):
+        """Querysets of all that a list of procedures shows, for `grouped`."""
+        published = Procedure.objects.published().order_by("position", Lower("name"))
+        return {"categories": cls.objects.all(), "procedures": published}
+
+    @staticmethod
+    def grouped(categories, procedures, **others):
+        """Categories that have something to show, each with its `published` procedures."""
+        published = defaultdict(list)
+        for procedure in procedures:
+            published[procedure.category_id].append(procedure)
+        for category in categories:
+            category.published = published[category.pk]
+        return [category for category in categories if category.published]
 
 
 class Procedure(Publishable):

@@ -4,7 +4,7 @@ from practice.structured_data import address, breadcrumb, faq_page, graph
 from practice.templatetags.text import plain
 
 
-def of_procedure(procedure):
+def of_procedure(procedure, faqs):
     path = procedure.get_absolute_url()
     page = {
         "@type": "MedicalWebPage",
@@ -20,7 +20,7 @@ def of_procedure(procedure):
     return graph(
         page,
         _procedure(procedure, path),
-        faq_page(path, list(procedure.faqs.all())),
+        faq_page(path, faqs),
         breadcrumb(("Home", "/"), ("Procedures", "/procedures/"), (procedure.name, path)),
     )
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import lru_cache
 from html import unescape
 
 import nh3
@@ -12,6 +13,8 @@ from markdown_it import MarkdownIt
 
 register = template.Library()
 
+# Texts of pages, which are the same for everybody: half of the time that a page takes.
+KEPT = 1024
 # What could end a script element, or be taken for markup by a lenient parser.
 IN_A_SCRIPT = str.maketrans({"<": "\\u003C", ">": "\\u003E", "&": "\\u0026"})
 
@@ -22,6 +25,7 @@ TAGS = {"p", "ul", "ol", "li", "strong", "em", "a", "h3", "h4", "br", "blockquot
 
 
 @register.filter(is_safe=True)
+@lru_cache(KEPT)
 def markdown(text):
     """Markdown as HTML that holds only the tags of plain prose."""
     html = nh3.clean(
@@ -35,6 +39,7 @@ def markdown(text):
 
 
 @register.filter
+@lru_cache(KEPT)
 def plain(text):
     """Markdown as plain text, one line for each block: for search, descriptions and JSON-LD."""
     html = re.sub(r"</(p|li|h\d|blockquote)>", "\n", str(markdown(text)))
