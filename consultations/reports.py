@@ -2,10 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from django.db.models import Count, Q
-from django.db.models.functions import TruncWeek
 from django.utils import timezone
 
 from .choices import Origin
@@ -32,22 +31,24 @@ class Answering:
 def answering(since: datetime, until: datetime, promised_minutes: int) -> Answering:
     """How the requests that came in from `since` to before `until` were answered."""
     came = _genuine().filter(received_at__gte=since, received_at__lt=until)
-    minutes = sorted(came.exclude(response_minutes=None).values_list("response_minutes", flat=True))
+    counts = came.aggregate(
+        received=Count("*"),
+        answered=Count("response_minutes"),
+        in_time=Count("received_at", filter=Q(response_minutes__lte=promised_minutes)),
+    )
+    minutes = came.exclude(response_minutes=None).values_list("response_minutes", flat=True)
+    ordered = minutes.order_by("response_minutes")
     return Answering(
-        received=came.count(),
-        answered=len(minutes),
-        in_time=sum(1 for each in minutes if each <= promised_minutes),
-        median=percentile(minutes, 50),
-        ninetieth=percentile(minutes, 90),
+        **counts,
+        median=percentile(ordered, counts["answered"], 50),
+        ninetieth=percentile(ordered, counts["answered"], 90),
     )
 
 
-def percentile(ordered: list[int], percent: int) -> int | None:
-    """The nearest-rank percentile of an ordered list; None for an empty one."""
-    if not ordered:
-        return None
-    rank = max(1, -(-len(ordered) * percent // 100))
-    return ordered[rank - 1]
+def percentile(ordered, number: int, percent: int) -> int | None:
+    """The nearest-rank percentile of `number` ordered values, of which one is read."""
+    rank = max(1, -(-number * percent // 100))
+    return next(iter(ordered[rank - 1 : rank]), None)
 
 
 def weekly_numbers(now=None) -> list[dict]:
@@ -57,33 +58,37 @@ def weekly_numbers(now=None) -> list[dict]:
         hour=0, minute=0, second=0, microsecond=0
     )
     first = this_monday - timedelta(weeks=WEEKS - 1)
-    counted = {
-        row["week"].date(): row
-        for row in _genuine()
-        .filter(received_at__gte=first)
-        .annotate(week=TruncWeek("received_at"))
-        .values("week")
-        .annotate(received=Count("pk"), answered=Count("first_response_at"))
-    }
     weeks = [(first + timedelta(weeks=number)).date() for number in range(WEEKS)]
-    nothing = {"received": 0, "answered": 0}
+    starts = [timezone.make_aware(datetime.combine(week, time.min)) for week in weeks]
+    # Not cut by the database's calendar: finding the week of each row costs more than
+    # comparing its time with twelve instants, and the weeks with a clock change are right.
+    counts = {}
+    for place, (start, end) in enumerate(zip(starts, [*starts[1:], None], strict=True)):
+        within = Q(received_at__gte=start) & (Q(received_at__lt=end) if end else Q())
+        counts[f"received_{place}"] = Count("received_at", filter=within)
+        counts[f"answered_{place}"] = Count("first_response_at", filter=within)
+    found = _genuine().filter(received_at__gte=first).aggregate(**counts)
     return [
-        {"week": week, **{name: counted.get(week, nothing)[name] for name in nothing}}
-        for week in weeks
+        {
+            "week": week,
+            "received": found[f"received_{place}"],
+            "answered": found[f"answered_{place}"],
+        }
+        for place, week in enumerate(weeks)
     ]
 
 
 def by_procedure(since: datetime) -> list[tuple[str, int]]:
     """(procedure, number of requests since), most first."""
     rows = _genuine().filter(received_at__gte=since).values_list("procedure__name")
-    counted = rows.annotate(number=Count("pk")).order_by("-number")
+    counted = rows.annotate(number=Count("*")).order_by("-number")
     return [(name or "Not named", number) for name, number in counted]
 
 
 def by_origin(since: datetime) -> list[tuple[str, int]]:
     """(where they came from, number of requests since), most first."""
     rows = _genuine().filter(received_at__gte=since).values_list("origin")
-    counted = rows.annotate(number=Count("pk")).order_by("-number")
+    counted = rows.annotate(number=Count("*")).order_by("-number")
     return [(Origin(origin).label, number) for origin, number in counted]
 
 
@@ -97,9 +102,9 @@ def open_by_age(now=None) -> list[tuple[str, int]]:
     counts, youngest = {}, {}
     for number, (_, days) in enumerate(AGES):
         since = now - timedelta(days=days)
-        counts[f"age_{number}"] = Count("pk", filter=Q(received_at__gt=since, **youngest))
+        counts[f"age_{number}"] = Count("received_at", filter=Q(received_at__gt=since, **youngest))
         youngest = {"received_at__lte": since}
-    counts[f"age_{len(AGES)}"] = Count("pk", filter=Q(**youngest))
+    counts[f"age_{len(AGES)}"] = Count("received_at", filter=Q(**youngest))
     found = ConsultationRequest.objects.open().filter(is_test=False).aggregate(**counts)
     labels = [*(label for label, _ in AGES), OLDER]
     return [(label, found[f"age_{number}"]) for number, label in enumerate(labels)]

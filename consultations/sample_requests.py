@@ -11,6 +11,7 @@ from practice.hours import add_working_minutes, working_minutes_between
 from practice.models import Practice, Surgeon, User
 from procedures.models import Procedure
 
+from . import search_words
 from .choices import AWAITING, BestTime, CloseReason, ContactMethod, Origin, Status
 from .consents import ON_THE_FORM
 from .models import Consent, ConsultationRequest, ContactAttempt, Event
@@ -76,6 +77,7 @@ class Inventor:
                 if event.kind == Event.Kind.CONTACTED
             )
             self.link_duplicates(batch)
+            search_words.store_new(batch)
             stored += size
             yield stored
 

@@ -4,11 +4,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
-from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from consultations import kept_figures
 from consultations.admin import dashboard, drawings
+from consultations.models import KeptFigures
+from practice.management.commands import run_worker
 
 HOME = "/admin/"
 # A Wednesday at noon in Chicago.
@@ -70,7 +73,7 @@ def test_a_manager_sees_median_and_ninetieth_against_the_promise(
         )
     a_request(is_test=True, response_minutes=1, first_response_at=NOON, status="in_contact")
     a_request(status="spam", response_minutes=1)
-    figures = dashboard._figures(dashboard.Practice.current())
+    figures = dashboard.figures()
     assert [each["words"] for each in figures["times"]] == ["1 h 30 min", "10 h"]
     assert [each["is_kept"] for each in figures["times"]] == [True, False]
     assert (figures["received"], figures["answered"], figures["in_time"]) == (5, 5, 80)
@@ -105,14 +108,51 @@ def test_bars_and_columns_are_in_proportion():
     assert drawings.bars("T", "H", [])["rows"] == []
 
 
-def test_figures_are_kept_for_a_minute_and_hold_nobody(signed_in, manager, a_request):
-    client = signed_in(manager)
+def test_the_kept_figures_hold_nobody(signed_in, manager, a_request):
     row = a_request(full_name="Marker Person", email="marker@example.com")
-    shown(client)
-    kept = str(cache.get(dashboard.FIGURES_KEY))
+    shown(signed_in(manager))
+    kept = str(vars(KeptFigures.objects.get()))
     assert "received" in kept
     for mark in ("Marker", "marker", row.reference, row.message):
         assert mark not in kept
+
+
+def test_the_page_shows_what_the_worker_counted_and_when(signed_in, manager, a_request):
+    client = signed_in(manager)
+    kept_figures.count_anew()
+    a_request(received_at=ago(minutes=1))
+    assert "0 received, 0 answered" in shown(client)
+    assert "Counted at 12:00 PM." in shown(client)
+    {job.name: job.run for job in run_worker.JOBS}["count the figures"]()
+    assert "1 received, 0 answered" in shown(client)
+
+
+@pytest.mark.parametrize(
+    ("age", "is_counted_anew"),
+    [
+        (timedelta(0), False),
+        (kept_figures.KEPT_FOR - timedelta(seconds=1), False),
+        (kept_figures.KEPT_FOR, True),
+        (timedelta(days=3), True),
+        (timedelta(minutes=-1), True),  # Kept by a server whose clock was ahead.
+    ],
+)
+def test_without_a_worker_the_page_counts_for_itself(
+    signed_in, manager, a_request, age, is_counted_anew
+):
+    client = signed_in(manager)
+    kept_figures.count_anew()
+    KeptFigures.objects.update(made_at=NOON - age)
+    a_request(received_at=ago(minutes=1))
+    assert ("1 received, 0 answered" in shown(client)) is is_counted_anew
+
+
+def test_weeks_and_days_are_the_practice_s_whoever_counts(practice, a_request):
+    # Sunday evening in Chicago, when it is Monday by UTC.
+    a_request(received_at=datetime(2026, 3, 2, 3, 0, tzinfo=UTC))
+    with timezone.override("Asia/Tokyo"):
+        weeks = kept_figures.count_anew().values["weeks"]
+    assert [week["received"] for week in weeks[-2:]] == [1, 0]
 
 
 def test_an_editor_sees_pages_to_read_again_and_no_requests(
@@ -145,7 +185,6 @@ def test_queries_do_not_grow(signed_in, manager, coordinator, a_request, procedu
             a_request(received_at=ago(days=2), procedure=procedure, owner=coordinator)
 
     def queries():
-        cache.clear()
         with CaptureQueriesContext(connection) as captured:
             client.get(HOME)
         return len(captured)

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from consultations import reports
 from consultations.choices import Status
@@ -26,7 +27,7 @@ WEEK = timedelta(weeks=1)
     ],
 )
 def test_a_percentile_is_the_nearest_rank(minutes, percent, expected):
-    assert reports.percentile(minutes, percent) == expected
+    assert reports.percentile(minutes, len(minutes), percent) == expected
 
 
 def test_spam_tests_and_duplicates_are_not_counted(practice, a_request):
@@ -68,13 +69,26 @@ def test_twelve_weeks_are_there_even_when_nothing_came(practice, a_request):
     a_request(received_at=NOW - timedelta(days=1), first_response_at=NOW)
     a_request(received_at=NOW - timedelta(weeks=5))
     a_request(received_at=NOW - timedelta(weeks=40))
+    a_request(received_at=datetime(2026, 11, 9, 0, 0, tzinfo=UTC))
 
     weeks = reports.weekly_numbers(NOW)
 
     assert len(weeks) == 12
     assert [week["week"].weekday() for week in weeks] == [0] * 12
     assert weeks[-1] == {"week": date(2026, 11, 16), "received": 1, "answered": 1}
-    assert sum(week["received"] for week in weeks) == 2
+    assert weeks[-2] == {"week": date(2026, 11, 9), "received": 1, "answered": 0}
+    assert sum(week["received"] for week in weeks) == 3
+
+
+def test_a_week_with_a_clock_change_is_an_hour_longer(practice, a_request):
+    # Clocks went back on Sunday, November 1: this is Sunday 23:59 by the wall, then Monday.
+    a_request(received_at=datetime(2026, 11, 2, 5, 59, tzinfo=UTC))
+    a_request(received_at=datetime(2026, 11, 2, 6, 0, tzinfo=UTC))
+
+    with timezone.override("America/Chicago"):
+        weeks = reports.weekly_numbers(NOW)
+
+    assert [week["received"] for week in weeks[-4:]] == [1, 1, 0, 0]
 
 
 def test_requests_are_counted_by_procedure_and_source(practice, procedure, a_request):

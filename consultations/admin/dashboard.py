@@ -1,8 +1,6 @@
 """What the admin's first page says: today's work, and for those who may see them, figures."""
 
-from datetime import timedelta
-
-from django.core.cache import cache
+from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
@@ -11,17 +9,13 @@ from practice.models import Practice, Surgeon
 from practice.publishing import Publishable
 from procedures.models import Procedure
 
-from .. import clock, reports
+from .. import clock, kept_figures
 from ..models import ConsultationRequest
 from . import drawings, inbox
 
 SHOWN = ("late", "due-today", "follow-up", "from-patients", "unassigned", "mine", "todo")
 TONES = {"late": "bad", "due-today": "warn", "follow-up": "warn", "from-patients": "warn"}
 LATE_SHOWN = 8
-DAYS = 28
-# Numbers and names of procedures only; nothing in it is about a person.
-FIGURES_KEY = "dashboard-figures"
-FIGURES_KEPT = 60
 
 
 def overview(user):
@@ -30,7 +24,7 @@ def overview(user):
     return {
         "today": today(user),
         "late": late(user, practice),
-        "figures": figures(practice) if user.has_perm("consultations.view_report") else None,
+        "figures": figures() if user.has_perm("consultations.view_report") else None,
         "reviews": reviews(user),
     }
 
@@ -55,8 +49,14 @@ def today(user):
 
 
 def machinery():
-    """(what, state, is well) of the worker and the mail queue."""
-    parts = (("Background worker", health.worker()), ("Mail queue", health.mail()))
+    """(what, state, is well) of the worker, the mail queue, the jobs and the daily self test."""
+    parts = [
+        ("Background worker", health.worker()),
+        ("Mail queue", health.mail()),
+        ("Background jobs", health.jobs()),
+    ]
+    if settings.SELF_TEST:
+        parts.append(("Self test of the form", health.self_test()))
     return [{"name": name, "state": state, "is_well": state == "ok"} for name, state in parts]
 
 
@@ -71,37 +71,32 @@ def late(user, practice):
     return inbox.with_promises(list(rows), practice.calendar(), moment.now)
 
 
-def figures(practice):
-    """How requests were answered and where they came from, kept for a minute."""
-    return cache.get_or_set(FIGURES_KEY, lambda: _figures(practice), FIGURES_KEPT)
-
-
-def _figures(practice):
-    now = timezone.now()
-    since = now - timedelta(days=DAYS)
-    promised = practice.first_response_minutes
-    answering = reports.answering(since, now, promised)
-    weeks = reports.weekly_numbers()
+def figures():
+    """How requests were answered and where they came from, as last counted."""
+    kept = kept_figures.current()
+    values, days = kept.values, kept_figures.DAYS
+    promised = values["promised"]
     return {
-        "days": DAYS,
-        "received": answering.received,
-        "answered": answering.answered,
-        "in_time": answering.percent_in_time,
+        "days": days,
+        "made_at": kept.made_at,
+        "received": values["received"],
+        "answered": values["answered"],
+        "in_time": values["in_time"],
         "promised": clock.in_words(promised),
         "times": [
             {"label": label, "words": clock.in_words(minutes), "is_kept": minutes <= promised}
             for label, minutes in (
-                ("Half are answered within", answering.median),
-                ("Nine in ten are answered within", answering.ninetieth),
+                ("Half are answered within", values["median"]),
+                ("Nine in ten are answered within", values["ninetieth"]),
             )
             if minutes is not None
         ],
         "tables": [
-            drawings.bars("Open now, by age", "Age", reports.open_by_age(now)),
-            drawings.bars(f"By procedure, {DAYS} days", "Procedure", reports.by_procedure(since)),
-            drawings.bars(f"By source, {DAYS} days", "Source", reports.by_origin(since)),
+            drawings.bars("Open now, by age", "Age", values["open_by_age"]),
+            drawings.bars(f"By procedure, {days} days", "Procedure", values["by_procedure"]),
+            drawings.bars(f"By source, {days} days", "Source", values["by_origin"]),
         ],
-        "chart": drawings.weeks(weeks),
+        "chart": drawings.weeks(values["weeks"]),
     }
 
 

@@ -75,9 +75,7 @@ class View:
     is_counted: bool = True
 
     def within(self, requests, moment):
-        """What the view holds of `requests`. Tests of the site itself are seen under All only."""
-        if self.key != "all":
-            requests = requests.filter(is_test=False)
+        """What the view holds of `requests`."""
         return self.choose(requests, moment)
 
 
@@ -203,7 +201,8 @@ def cut(parts, start: int, number: int) -> list:
         found = list(part[start : start + number - len(rows)])
         rows += found
         # A part that gave nothing was shorter than `start`: go that much less far into the next.
-        start = 0 if found or not start else start - part[:start].count()
+        if start and part is not parts[-1]:
+            start = 0 if found else start - part[:start].count()
     return rows
 
 

@@ -1,0 +1,1 @@
+"""No settings of gunicorn's beside those of the command line: the same for site and reference."""

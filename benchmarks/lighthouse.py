@@ -1,0 +1,106 @@
+"""Lighthouse's view of the site on a telephone, where npm and a Chromium are there."""
+
+import json
+import os
+import shutil
+import subprocess
+from contextlib import ExitStack
+
+from . import servers, weight
+from .measures import Result, limit, median
+
+LIGHTHOUSE = "lighthouse@12.8.2"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+RUNS = 3
+CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
+PAINT = 1.2
+TEXT = (
+    "<!doctype html><html lang=en><title>Text</title>"
+    '<meta name=viewport content="width=device-width"><p>'
+)
+SECONDS = 180
+
+
+def missing():
+    """What this part needs and does not find, in words; "" when all is there."""
+    if not shutil.which("npx"):
+        return "npm is not installed"
+    return "" if _browser() else "no Chromium was found (set CHROMIUM=/path/to/it)"
+
+
+def measure(folder, options, progress):
+    progress.add(RUNS * (len(weight.PAGES) + 1))
+    with ExitStack() as stack:
+        site = servers.Site(folder / "lighthouse", f"sqlite:///{folder}/lighthouse.sqlite3")
+        site.prepare()
+        (site.folder / "static" / "plain.html").write_text(
+            TEXT + "Plain facts, calmly told. " * 300, encoding="utf-8"
+        )
+        server = stack.enter_context(
+            servers.serving("practice.wsgi:application", site.environment, site.folder, "/")
+        )
+        pages = servers.addresses(server, weight.PAGES)
+        seen = {name: [] for name, _ in pages}
+        plain = []
+        for _ in range(RUNS):
+            plain.append(_look(server, "/static/plain.html", site.folder))
+            progress.step()
+            for name, path in pages:
+                seen[name].append(_look(server, path, site.folder))
+                progress.step()
+        return [each for name, runs in seen.items() for each in _results(name, runs, plain)]
+
+
+def _look(server, path, folder):
+    """One run of Lighthouse: its figures by name, scores from 0 to 100."""
+    report = folder / "report.json"
+    host = f"--host-resolver-rules=MAP {servers.HOST} 127.0.0.1"
+    command = [
+        *("npx", "--yes", LIGHTHOUSE, f"http://{servers.HOST}:{server.port}{path}", "--quiet"),
+        *("--output=json", f"--output-path={report}"),
+        f"--only-categories={','.join(CATEGORIES)}",
+        f"--chrome-flags=--headless=new --no-sandbox '{host}'",
+        f"--extra-headers={json.dumps({'X-Forwarded-Proto': 'https'})}",
+    ]
+    environment = os.environ | {"CHROME_PATH": _browser()}
+    subprocess.run(command, env=environment, capture_output=True, check=True, timeout=SECONDS)
+    found = json.loads(report.read_text())
+    audits = found["audits"]
+    return {
+        **{name: 100 * (found["categories"][name]["score"] or 0) for name in CATEGORIES},
+        "lcp": audits["largest-contentful-paint"]["numericValue"],
+        "tbt": audits["total-blocking-time"]["numericValue"],
+        "cls": audits["cumulative-layout-shift"]["numericValue"],
+    }
+
+
+def _results(name, runs, plain):
+    def of(what):
+        return median(each[what] for each in runs)
+
+    scores = {category: of(category) for category in CATEGORIES}
+    yield Result(
+        "lighthouse",
+        f"{name}: lowest of the four scores",
+        "of 100",
+        [(min(scores.values()), 100)],
+        "a perfect score",
+        target=1,
+        details=scores,
+    )
+    yield Result(
+        "lighthouse",
+        f"{name}: largest contentful paint",
+        "ms",
+        [(run["lcp"], text["lcp"]) for run, text in zip(runs, plain, strict=True)],
+        "a static page of text from the same server",
+        target=PAINT,
+        is_ceiling=True,
+    )
+    yield limit("lighthouse", f"{name}: blocking time", "ms", of("tbt"), 1, note="0 is the aim")
+    yield limit("lighthouse", f"{name}: layout shift", "", of("cls"), 0.001, note="0 is the aim")
+
+
+def _browser():
+    named = os.environ.get("CHROMIUM")
+    return named or next((found for each in BROWSERS if (found := shutil.which(each))), "")
