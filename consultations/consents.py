@@ -37,3 +37,5 @@ TEXT = Wording(
 
 # Those on the form, in its order.
 ON_THE_FORM = (HEALTH_DATA, VOICEMAIL, TEXT)
+# Those that may be given later or taken back without ending the request.
+CHANGEABLE = (VOICEMAIL, TEXT)

@@ -4,14 +4,12 @@ from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
 from django import forms
 from django.core.validators import RegexValidator
+from django.utils.functional import cached_property
 from phonenumber_field.formfields import PhoneNumberField
-
-from practice.models import Surgeon
-from procedures.models import Procedure
 
 from . import photos
 from .choices import BestTime, ContactMethod
-from .consents import HEALTH_DATA, ON_THE_FORM
+from .consents import HEALTH_DATA, ON_THE_FORM, TEXT, VOICEMAIL
 from .models import ConsultationRequest
 
 PHONE_METHODS = (ContactMethod.PHONE, ContactMethod.TEXT)
@@ -20,6 +18,32 @@ LONGEST_MESSAGE = 5000
 no_angle_brackets = RegexValidator(
     r"[<>]", "Enter an email address like name@example.com.", inverse_match=True
 )
+
+
+class LivePageField(forms.ChoiceField):
+    """A choice among pages that patients can see now, or none of them."""
+
+    default_error_messages = {
+        "invalid_choice": "Select a valid choice. That choice is not one of the available choices."
+    }
+
+    def offer(self, pages, otherwise):
+        self.pages = {str(page.pk): page for page in pages}
+        self.choices = [("", otherwise), *((key, str(page)) for key, page in self.pages.items())]
+
+    def prepare_value(self, value):
+        return getattr(value, "pk", value)
+
+    def to_python(self, value):
+        if value in self.empty_values:
+            return None
+        page = self.pages.get(str(value))
+        if page is None:
+            raise forms.ValidationError(self.error_messages["invalid_choice"], "invalid_choice")
+        return page
+
+    def valid_value(self, value):
+        return True  # `to_python` has found it among the pages.
 
 
 class ConsultationForm(forms.ModelForm):
@@ -34,6 +58,8 @@ class ConsultationForm(forms.ModelForm):
             "or with + and the country code."
         },
     )
+    procedure = LivePageField(label="Procedure (optional)", required=False)
+    surgeon = LivePageField(label="Surgeon (optional)", required=False)
     consent_health_data = forms.BooleanField(
         label=HEALTH_DATA.text,
         error_messages={
@@ -54,8 +80,6 @@ class ConsultationForm(forms.ModelForm):
             "is_under_18",
             "guardian_name",
             "guardian_relationship",
-            "procedure",
-            "surgeon",
             "message",
             "contact_method",
             "best_time",
@@ -70,8 +94,6 @@ class ConsultationForm(forms.ModelForm):
             "is_under_18": "The patient is under 18",
             "guardian_name": "Parent or guardian’s full name",
             "guardian_relationship": "Relationship to the patient",
-            "procedure": "Procedure (optional)",
-            "surgeon": "Surgeon (optional)",
             "message": "What would you like to discuss?",
             "contact_method": "How should we contact you?",
             "best_time": "When suits you best?",
@@ -97,14 +119,19 @@ class ConsultationForm(forms.ModelForm):
             "best_time": forms.RadioSelect,
         }
 
-    def __init__(self, *args, without_database=False, **kwargs):
+    # As the page shows them, which is the order of the errors as well.
+    field_order = (*Meta.fields[:7], "procedure", "surgeon")
+
+    def __init__(self, *args, facts=None, **kwargs):
+        """`facts` are form_facts.Facts, or None while the database is gone."""
         super().__init__(*args, **kwargs)
-        if without_database:
+        if facts is None:
             # What was chosen travels along unseen until there are names to choose from again.
             for name in ("procedure", "surgeon"):
                 self.fields[name] = forms.CharField(widget=forms.HiddenInput, required=False)
         else:
-            self._choose_from_live_pages()
+            self.fields["procedure"].offer(facts.procedures, "Something else, or not sure yet")
+            self.fields["surgeon"].offer(facts.surgeons, "No preference")
         self._require_and_limit()
         self.fields["email"].validators.append(no_angle_brackets)
         for name, autocomplete in (
@@ -118,14 +145,6 @@ class ConsultationForm(forms.ModelForm):
         self.fields["phone"].widget.attrs["inputmode"] = "tel"
         for wording in ON_THE_FORM:
             self.fields[wording.field].label = wording.text
-        self.helper = self._helper()
-
-    def _choose_from_live_pages(self):
-        procedure, surgeon = self.fields["procedure"], self.fields["surgeon"]
-        procedure.queryset = Procedure.objects.published().select_related("category")
-        procedure.empty_label = "Something else, or not sure yet"
-        surgeon.queryset = Surgeon.objects.published()
-        surgeon.empty_label = "No preference"
 
     def _require_and_limit(self):
         self.fields["message"].required = True
@@ -135,13 +154,14 @@ class ConsultationForm(forms.ModelForm):
         self.fields["contact_method"].initial = None
         self.fields["contact_method"].choices = ContactMethod.choices
 
-    def _helper(self):
+    @cached_property
+    def helper(self):
+        """The layout, which is needed only where the form is shown."""
         helper = FormHelper()
         helper.form_tag = False
         helper.disable_csrf = True
         helper.error_text_inline = True
         helper.layout = Layout(
-            "token",
             Div(Field("website", autocomplete="off", tabindex="-1"), css_class="left-empty"),
             Fieldset(
                 "About you",
@@ -198,7 +218,8 @@ class ConsultationForm(forms.ModelForm):
 
     def answers(self):
         """Cleaned answers for `intake.submit`, by field name of ConsultationRequest."""
-        return {name: self.cleaned_data[name] for name in self.Meta.fields}
+        names = (*self.Meta.fields, "procedure", "surgeon")
+        return {name: self.cleaned_data[name] for name in names}
 
     def consents(self):
         """The fields of the consents that were ticked."""
@@ -219,6 +240,13 @@ class ContactForm(forms.ModelForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["email"].validators.append(no_angle_brackets)
+
+
+class ConsentsForm(forms.Form):
+    """What the patient allows beside the request itself, to be given or taken back."""
+
+    may_leave_voicemail = forms.BooleanField(label=VOICEMAIL.text, required=False)
+    may_text = forms.BooleanField(label=TEXT.text, required=False)
 
 
 class PhotoForm(forms.Form):

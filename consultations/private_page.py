@@ -10,13 +10,17 @@ from django.shortcuts import redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_POST, require_safe
 
-from . import patient_acts, photos, private_link
+from . import consent_changes, patient_acts, photos, private_link
 from .choices import AWAITING, Status
-from .forms import ContactForm, PhotoForm
+from .forms import ConsentsForm, ContactForm, PhotoForm
 from .timeline import PATIENT
 from .triage import NEXT, TriageError
 
 logger = logging.getLogger(__name__)
+NOT_STORED = (
+    "We could not store your photographs just now, so none of them has arrived. Your request "
+    "itself is safe. Please choose them again in a few minutes."
+)
 # A suspect may be a person: their page says the same as everybody's.
 UNANSWERED = (*AWAITING, Status.QUARANTINED, Status.SPAM)
 
@@ -74,10 +78,38 @@ def add_photos(http_request, stored, token):
             added = photos.add(stored, form.pictures(), by=PATIENT)
         except ValidationError as error:
             form.add_error(None, error)
+        except OSError:  # The disk is full, or the object storage cannot be reached.
+            form.add_error(None, NOT_STORED)
+            return _page(http_request, stored, token, status=503, photo_form=form)
         else:
             messages.success(http_request, f"{len(added)} received. Thank you.")
             return redirect("private_page", token=token)
     return _page(http_request, stored, token, status=422, photo_form=form)
+
+
+@require_POST
+@behind_the_link
+def change_consents(http_request, stored, token):
+    form = ConsentsForm(http_request.POST, prefix="consents")
+    form.is_valid()  # Two ticks or none: there is nothing to get wrong.
+    seen = {field: getattr(stored, field) for field in form.fields}
+    try:
+        changed = consent_changes.change(stored, seen, form.cleaned_data, by=PATIENT)
+    except TriageError:
+        messages.info(http_request, "This was changed meanwhile. Look again at what is ticked.")
+    else:
+        if changed:
+            messages.success(http_request, "Thank you. We keep to that from now on.")
+    return redirect("private_page", token=token)
+
+
+@require_POST
+@behind_the_link
+def take_back_photos(http_request, stored, token):
+    count = consent_changes.take_back_photographs(stored)
+    if count:
+        messages.success(http_request, "Your photographs are deleted.")
+    return redirect("private_page", token=token)
 
 
 @require_POST
@@ -109,6 +141,7 @@ def _page(http_request, stored, token, status=200, contact_form=None, photo_form
         "may_withdraw": Status.CLOSED in NEXT[stored.status],
         "photos": stored.photos.all(),
         "contact_form": contact_form or ContactForm(instance=stored, prefix="contact"),
+        "consents_form": ConsentsForm(prefix="consents", initial=vars(stored)),
         "photo_form": photo_form or PhotoForm(request=stored, prefix="photos"),
     }
     return render(http_request, "consultations/private_page.html", context, status=status)

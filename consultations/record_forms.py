@@ -1,7 +1,9 @@
 """Staff's forms for what is less common than triage: corrections, the link, erasure, letters."""
 
 from django import forms
+from django.utils import timezone
 
+from .consents import CHANGEABLE
 from .forms import ConsultationForm, no_angle_brackets
 from .staff_acts import CORRECTABLE
 from .staff_forms import ActForm, note_field
@@ -67,6 +69,44 @@ class CorrectForm(ActForm):
     def _shown(self, name):
         sent = self.data.get(self.add_initial_prefix(name), "")
         return self.fields[name].to_python(sent)
+
+
+class ConsentsForm(ActForm):
+    """What a patient allowed or took back by word of mouth."""
+
+    act = "consents"
+    may_leave_voicemail = forms.BooleanField(
+        label="We may leave a voicemail", required=False, show_hidden_initial=True
+    )
+    may_text = forms.BooleanField(
+        label="We may send text messages", required=False, show_hidden_initial=True
+    )
+    how = note_field("How do you know?", required=True)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["how"].error_messages["required"] = "Write how the patient told you."
+        for wording in CHANGEABLE:
+            self.initial.setdefault(wording.field, getattr(self.row, wording.field, False))
+
+    def clean(self):
+        answers = super().clean()
+        names = [wording.field for wording in CHANGEABLE]
+        return {
+            "how": answers.get("how", ""),
+            "answers": {name: answers[name] for name in names},
+            # Sent along by the page: what was ticked when the person looked.
+            "seen": {
+                name: self.fields[name].to_python(self.data.get(self.add_initial_prefix(name)))
+                for name in names
+            },
+        }
+
+    def show_anew(self, row):
+        super().show_anew(row)
+        self.data = self.data.copy()
+        for wording in CHANGEABLE:
+            self.data[self.add_initial_prefix(wording.field)] = str(getattr(row, wording.field))
 
 
 class HoldForm(ActForm):
@@ -148,6 +188,45 @@ class ExportForm(forms.Form):
     def __init__(self, *args, **kwargs):
         kwargs.setdefault("auto_id", "id_export_%s")
         super().__init__(*args, label_suffix="", **kwargs)
+
+
+class OthersField(forms.ModelMultipleChoiceField):
+    def label_from_instance(self, row):
+        return f"{row.reference}: {row.full_name}, received {timezone.localdate(row.received_at)}"
+
+
+class HandOverForm(ActForm):
+    act = "hand-over"
+    others = OthersField(
+        queryset=None,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Found by the email address or the phone number. Families share these: tick "
+        "only what is surely this person's.",
+        error_messages={"invalid_choice": "One of these requests is gone. Choose again."},
+    )
+    reason = forms.CharField(
+        label="Reason",
+        min_length=SHORTEST_REASON,
+        max_length=200,
+        help_text="Such as “Asked by phone on Monday”. Kept in the audit trail with your name.",
+        error_messages={
+            "required": "Write why you make this copy.",
+            "min_length": "Write the reason so that others understand it.",
+        },
+    )
+    with_notes = forms.BooleanField(
+        label="With the notes of staff",
+        required=False,
+        help_text="What colleagues wrote on the timeline. The person may be entitled to it; "
+        "read it through first, because it can name others.",
+    )
+
+    def __init__(self, *args, others, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["others"].queryset = others
+        merged = [row.pk for row in others if self.row.pk == row.duplicate_of_id]
+        self.fields["others"].initial = merged
 
 
 def _plain(reference):

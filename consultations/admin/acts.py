@@ -6,7 +6,7 @@ from datetime import date
 
 from practice.models import User
 
-from .. import record_forms, staff_acts, staff_forms, triage
+from .. import consent_changes, record_forms, staff_acts, staff_forms, triage
 from ..choices import Status
 from ..models import ConsultationRequest
 
@@ -71,6 +71,13 @@ def _new_link(row, by, answers):
     staff_acts.renew_link(row, by=by)
 
 
+def _consents(row, by, answers):
+    if not consent_changes.change(
+        row, answers["seen"], answers["answers"], by=by, how=answers["how"]
+    ):
+        raise triage.TriageError("Nothing was changed. Tick or untick something, then save.")
+
+
 def _hold(row, by, answers):
     staff_acts.hold(row, answers["is_held"], answers["reason"], by=by)
 
@@ -88,6 +95,7 @@ ACTS = {
         Act(staff_forms.FollowUpForm, _follow_up, "The follow-up of {row} is saved."),
         Act(record_forms.UnmergeForm, _unmerge, "{row} is a request of its own again: “{state}”."),
         Act(record_forms.CorrectForm, _correct, "The correction is saved."),
+        Act(record_forms.ConsentsForm, _consents, "What the patient allows is saved."),
         Act(record_forms.RevokeLinkForm, _revoke_link, "The patient's link no longer works."),
         Act(record_forms.NewLinkForm, _new_link, "A new link is on its way to the patient."),
         Act(

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import erasure, merging, photographs, presence_view, writing
+from . import erasure, handing_over, merging, photographs, presence_view, writing
 
 LOOK = "consultations.view_consultationrequest"
 WORK = "consultations.triage_request"
 ERASE = "consultations.erase_request"
+EXPORT = "consultations.export_request"
 
 
 @dataclass(frozen=True)
@@ -28,5 +29,6 @@ PAGES = (
     RequestPage("merge", "merge/", merging.merge_view, WORK),
     RequestPage("letter", "letter/", writing.letter_view, WORK),
     RequestPage("send_again", "send-again/", writing.send_again_view, WORK, is_post_only=True),
+    RequestPage("hand_over", "hand-over/", handing_over.hand_over_view, EXPORT),
     RequestPage("erase", "erase/", erasure.erase_view, ERASE),
 )
