@@ -1,9 +1,9 @@
 """For load balancers and monitors: is the process up, and is it able to serve?"""
 
-import os
 from datetime import timedelta
-from pathlib import Path
 
+from django.conf import settings
+from django.core.cache import caches
 from django.core.files.storage import storages
 from django.db import Error as AnyDatabaseError
 from django.db import connection
@@ -14,11 +14,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from post_office.models import STATUS, Email
 
+from . import stored_files
 from .models import JobRun
 
 HEARTBEAT = "worker"
+SELF_TEST = "self test"  # The job that sends a request through the real form every day.
 WORKER_SILENT_AFTER = timedelta(minutes=2)
 MAIL_LATE_AFTER = timedelta(minutes=15)
+SELF_TEST_LATE_AFTER = timedelta(hours=26)
 
 
 @never_cache
@@ -31,18 +34,29 @@ def process_is_up(request):
 @require_safe
 def ready(request):
     """200 with each check's state as JSON, or 503 when any of them fails."""
+    found = checks()
+    is_ready = is_well(found)
+    return JsonResponse({"ready": is_ready, **found}, status=200 if is_ready else 503)
+
+
+def checks():
+    """{what was looked at: “ok”, or what is the matter with it}."""
     try:
-        checks = {
+        return {
             "database": "ok",
             "migrations": _migrations(),
             "media": _media(),
+            "cache": _cache(),
             "worker": worker(),
             "mail": mail(),
+            "self_test": self_test(),
         }
     except AnyDatabaseError:
-        checks = {"database": "cannot be reached"}
-    is_ready = all(state == "ok" for state in checks.values())
-    return JsonResponse({"ready": is_ready, **checks}, status=200 if is_ready else 503)
+        return {"database": "cannot be reached"}
+
+
+def is_well(found) -> bool:
+    return all(state == "ok" for state in found.values())
 
 
 def _migrations():
@@ -52,18 +66,15 @@ def _migrations():
 
 
 def _media():
-    """Whether files can be written, where the storage is a folder of this machine."""
-    for alias in ("default", "private"):
-        folder = getattr(storages[alias], "location", None)
-        if folder is None:
-            continue
-        try:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-        except OSError:
-            return f"the {alias} folder cannot be made"
-        if not os.access(folder, os.W_OK):
-            return f"the {alias} folder cannot be written"
-    return "ok"
+    """Whether pictures and photographs can be stored."""
+    troubles = (stored_files.trouble(storages[alias], alias) for alias in ("default", "private"))
+    return next(filter(None, troubles), "ok")
+
+
+def _cache():
+    """“ok”, or what is the matter with Redis, where there is one."""
+    trouble = getattr(caches["default"], "trouble", None)
+    return (trouble and trouble()) or "ok"
 
 
 def worker():
@@ -84,3 +95,24 @@ def mail():
         status__in=(STATUS.queued, STATUS.requeued), created__lt=limit
     ).count()
     return f"{waiting} waiting for more than 15 minutes" if waiting else "ok"
+
+
+def self_test():
+    """“ok”, or how the daily request fared. A fresh site that never tried is well."""
+    if not settings.SELF_TEST:
+        return "ok"
+    run = JobRun.objects.filter(job=SELF_TEST).first()
+    if run is None or run.started_at is None:
+        return "ok"
+    if run.failures:
+        return f"failed {run.failures} time{'s'[: run.failures != 1]} in a row"
+    age = timezone.now() - (run.succeeded_at or run.started_at)
+    if age > SELF_TEST_LATE_AFTER:
+        return f"last passed {int(age.total_seconds() // 3600)} h ago"
+    return "ok"
+
+
+def jobs():
+    """“ok”, or which background jobs failed, are late or were cut off."""
+    bad = [run.job for run in JobRun.objects.order_by("job") if run.state()[1] == "bad"]
+    return ", ".join(bad) or "ok"

@@ -47,8 +47,10 @@ def test_a_site_with_everything_it_needs_is_ready(client, alive):
         "database": "ok",
         "migrations": "ok",
         "media": "ok",
+        "cache": "ok",
         "worker": "ok",
         "mail": "ok",
+        "self_test": "ok",
     }
     assert "no-store" in response["Cache-Control"]
 

@@ -9,39 +9,107 @@ import time
 import uuid
 from datetime import timedelta
 
-from django.core.management import call_command
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 
+from consultations import kept_figures, reminders, search_words, spam, synthetic
 from consultations.privacy import apply_retention
-from consultations.reminders import escalate_late, send_weekly_report
-from consultations.spam import forget_old_counts
+from practice import background, monitoring
 from practice.background import (
-    every,
+    Every,
+    Job,
+    MondaysAt,
+    Turn,
     give_lease_back,
     is_due,
-    mondays_at,
     recorded,
     take_lease,
-    tend_database,
 )
 from practice.health import HEARTBEAT
 from practice.mail_queue import send_one
 from practice.scheduling import publish_due
+from practice.sessions import clear_ended
 
 logger = logging.getLogger("practice.worker")
 LEASE_NAME = "worker"
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
-# Name, when it is due, what it does. Mail comes before these in every round.
+# What there is to do besides mail, which comes before these in every round.
 JOBS = (
-    ("publish what is due", every(timedelta(seconds=5)), publish_due),
-    ("escalate late requests", every(timedelta(minutes=1)), escalate_late),
-    ("weekly report", mondays_at(8), send_weekly_report),
-    ("retention", every(timedelta(days=1)), apply_retention),
-    ("forget counts of senders", every(timedelta(hours=1)), forget_old_counts),
-    ("tend the database", every(timedelta(hours=6)), tend_database),
-    ("clear ended sessions", every(timedelta(days=1)), lambda: call_command("clearsessions")),
+    Job(
+        "publish what is due",
+        "Puts scheduled pages and drafts on the site at their time.",
+        Every(5 * SECOND),
+        publish_due,
+    ),
+    Job(
+        "escalate late requests",
+        "Mails managers which requests wait longer than promised.",
+        Every(MINUTE),
+        reminders.escalate_late,
+    ),
+    Job(
+        "count the figures",
+        "Counts what the first page of the admin shows.",
+        Every(MINUTE),
+        kept_figures.count_anew,
+    ),
+    Job(
+        "words for the search",
+        "Lets the search find requests that an earlier version stored.",
+        Every(5 * MINUTE),
+        search_words.catch_up,
+    ),
+    Job(
+        "weekly report",
+        "Mails managers on Monday how requests were answered.",
+        MondaysAt(8),
+        reminders.send_weekly_report,
+    ),
+    Job(
+        "retention",
+        "Erases requests that were kept for their time, and old records.",
+        Every(DAY),
+        apply_retention,
+        in_steps=True,
+    ),
+    Job(
+        "forget counts of senders",
+        "Deletes how often an address sent the form.",
+        Every(HOUR),
+        spam.forget_old_counts,
+    ),
+    Job(
+        "tend the database",
+        "Keeps SQLite's statistics fresh, so that pages stay fast.",
+        Every(6 * HOUR),
+        background.tend_database,
+    ),
+    Job(
+        "clear ended sessions",
+        "Deletes sign-ins that are over.",
+        Every(HOUR),
+        clear_ended,
+    ),
+    Job(
+        synthetic.JOB,
+        "Sends a test request through the real form and takes it away again.",
+        # Not before the site is surely up; and once it failed, soon again.
+        Every(DAY, first_after=5 * MINUTE, after_failure=10 * MINUTE),
+        synthetic.check_the_form,
+        in_steps=True,
+        is_on=lambda: settings.SELF_TEST,
+    ),
+    Job(
+        "monitoring",
+        "Tells the monitoring service that the site is well, or not.",
+        Every(MINUTE),
+        monitoring.ping,
+        is_on=lambda: bool(settings.MONITORING_URL),
+    ),
 )
 
 
@@ -57,6 +125,7 @@ class Command(BaseCommand):
     def handle(self, *, once, pause, **options):
         self.holder = f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self.asked_to_stop = threading.Event()
+        self.is_described = False
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self.asked_to_stop.set())
@@ -75,27 +144,46 @@ class Command(BaseCommand):
             close_old_connections()
             if not take_lease(LEASE_NAME, self.holder):
                 return
-            with recorded(HEARTBEAT):
-                pass
-            for name, rule, run in (("mail", every(timedelta()), self.send_mail), *JOBS):
-                if self.asked_to_stop.is_set():
-                    return
-                if is_due(name, rule):
-                    self.run_job(name, run)
-                    if not take_lease(LEASE_NAME, self.holder):
+            self.beat()
+            jobs = self.jobs()
+            with background.kept_lease(LEASE_NAME, self.holder, self.beat) as is_lost:
+                for job in jobs:
+                    if self.asked_to_stop.is_set() or is_lost.is_set():
                         return
+                    if is_due(job):
+                        self.run_job(job, is_lost)
+                        if not take_lease(LEASE_NAME, self.holder):
+                            return
         except AnyDatabaseError:
             logger.warning("The database cannot be reached; trying again shortly.")
 
-    def run_job(self, name, run):
+    def beat(self):
+        """Says that this worker lives, also in the middle of a long job."""
+        with recorded(HEARTBEAT):
+            pass
+
+    def jobs(self):
+        """Mail first, then what is turned on; written down once for the list in the admin."""
+        mail = Job("mail", "Sends the mails that wait.", Every(timedelta()), self.send_mail)
+        jobs = [mail, *(job for job in JOBS if job.is_on())]
+        if not self.is_described:
+            background.describe(jobs)
+            self.is_described = True
+        return jobs
+
+    def run_job(self, job, is_lost):
         """A job that fails keeps no other from running; it is tried again when next due."""
+        turn = Turn(lambda: self.asked_to_stop.is_set() or is_lost.is_set())
         try:
-            with recorded(name):
-                run()
+            with recorded(job.name):
+                job.run(goes_on=turn) if job.in_steps else job.run()
         except AnyDatabaseError:
             raise
+        except background.JobFailed as error:
+            logger.warning("The job %s failed: %s", job.name, error)
         except Exception:
-            logger.exception("The job %s failed; it is tried again when it is next due.", name)
+            logger.exception("The job %s failed; it is tried again when it is next due.", job.name)
+        background.note_next(job, is_unfinished=turn.was_cut)
 
     def send_mail(self):
         """Sends due mails one by one, renewing the lease between them.
