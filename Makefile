@@ -13,7 +13,7 @@ export PORT
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-quick lint format lock clean
+.PHONY: help run test test-quick bench lint format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ test: $(VENV)/.ready-to-test ## Run every test: SQLite, PostgreSQL, Chromium (AR
 
 test-quick: $(VENV)/.ready-to-test ## Run the tests that need neither PostgreSQL nor Chromium
 	@$(PYTHON) -m tests.run --quick $(ARGS)
+
+bench: $(VENV)/.ready-to-test ## Measure the site beside references (ARGS="pages form --quick")
+	@$(PYTHON) -m benchmarks $(ARGS)
 
 lint: $(VENV)/.ready-to-test ## Check code and templates
 	@$(PYTHON) -m ruff check .
