@@ -5,6 +5,12 @@ class ConsultationsConfig(AppConfig):
     name = "consultations"
     verbose_name = "Consultation requests"
     default_auto_field = "django.db.models.BigAutoField"
+    # Text columns that name a file, with its storage; models whose rows no backup needs.
+    file_names = (("consultations.Photo", "stored_as", "private"),)
+    passing_models = ("consultations.Presence", "consultations.SubmissionCount")
+    # What depends on the encryption keys besides encrypted columns (practice/key_rotation.py).
+    sealed_text = (("consultations.ConsultationRequest", "sealed_link", ""),)
+    places = ("consultations.photos.StoredPhotos", "consultations.private_link.Links")
 
     def ready(self):
         from . import audit, promises

@@ -49,7 +49,7 @@ OPERATIONAL = [
     "link_revoked_at",
     "is_test",
 ]
-# Created by a patient's or a colleague's act that the timeline already tells.
+# Created and deleted by acts that the timeline, or an erasure's receipt, already tells.
 TOLD_BY_THE_TIMELINE = (ConsultationRequest, Event, ContactAttempt, Consent, Photo)
 
 
@@ -71,8 +71,8 @@ def register():
     auditlog.register(ReplyTemplate)
     auditlog.register(ErasureReceipt)
     for model in TOLD_BY_THE_TIMELINE:
-        pre_log.connect(_not_their_creation, sender=model, dispatch_uid=f"told {model.__name__}")
+        pre_log.connect(_not_told_yet, sender=model, dispatch_uid=f"told {model.__name__}")
 
 
-def _not_their_creation(sender, action, **kwargs):
-    return action != LogEntry.Action.CREATE
+def _not_told_yet(sender, action, **kwargs):
+    return action not in (LogEntry.Action.CREATE, LogEntry.Action.DELETE)

@@ -12,15 +12,17 @@ from practice.templatetags.text import wall_clock
 from .models import ConsultationRequest
 
 
-def promise(practice: Practice, received_at: datetime) -> datetime | None:
+def promise(practice: Practice, received_at: datetime, calendar=None) -> datetime | None:
     """The UTC instant by which a request received then is answered; None without hours.
+
+    `calendar` is the practice's, for who has it at hand.
 
     A practice that has not entered opening hours must not lose a request over it, so no
     promise is made instead of raising.
     """
     try:
         return add_working_minutes(
-            received_at, practice.first_response_minutes, practice.calendar()
+            received_at, practice.first_response_minutes, calendar or practice.calendar()
         )
     except NeverOpen:
         return None

@@ -11,9 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from practice.models import Practice
-
-from . import clock, notifications, private_link, spam, timeline
+from . import clock, form_facts, notifications, private_link, spam, timeline
 from .choices import Status
 from .consents import ON_THE_FORM
 from .models import Consent, ConsultationRequest, Event
@@ -23,14 +21,15 @@ from .models import Consent, ConsultationRequest, Event
 SAME_ANSWERS_WINDOW = timedelta(minutes=30)
 
 
-def submit(answers, *, token, origin, sending=None, consents=(), **more):
+def submit(answers, *, token, origin, sending=None, consents=(), facts=None, **more):
     """Stores one request with its consents, its first event and its two queued mails.
 
     `answers` maps field names of ConsultationRequest to cleaned values; `consents` names
     the fields of the consents that were ticked; `token` is the UUID handed out with the
-    form; `sending` (a spam.Sending) is how it was sent, and `more` further values of the
-    row. Returns (request, is_new): a second send of the same answers returns the first one's
-    request. Database errors propagate: the caller must then say that nothing was received.
+    form; `sending` (a spam.Sending) is how it was sent, `facts` are form_facts.Facts that
+    the caller has at hand, and `more` further values of the row. Returns (request, is_new):
+    a second send of the same answers returns the first one's request. Database errors
+    propagate: the caller must then say that nothing was received.
     """
     digest = answers_digest(answers)
     # A page restored by Back has its old token: with changed answers it is another send.
@@ -38,12 +37,13 @@ def submit(answers, *, token, origin, sending=None, consents=(), **more):
     earlier = _already_sent(token, digest)
     if earlier:
         return earlier, False
-    practice = Practice.current()
+    facts = facts or form_facts.current()
+    practice = facts.practice
     request = ConsultationRequest(
         **answers, **more, submission_token=token, answers_digest=digest, origin=origin
     )
     request.received_at = timezone.now()
-    request.respond_by = clock.promise(practice, request.received_at)
+    request.respond_by = clock.promise(practice, request.received_at, facts.calendar)
     request.resembles = _same_person(request)
     private_link.issue(request)
     try:
@@ -65,7 +65,7 @@ def _store(request, consents, sending, practice):
         request.suspicions = [suspicion.reason for suspicion in suspicions]
     request.save(force_insert=True)
     _store_consents(request, consents)
-    timeline.record(
+    received = timeline.line(
         request,
         Event.Kind.RECEIVED,
         timeline.PATIENT,
@@ -73,8 +73,10 @@ def _store(request, consents, sending, practice):
         to_status=request.status,
         details={"resembles": request.resembles.reference} if request.resembles else {},
     )
-    if not any(suspicion.is_certain for suspicion in suspicions):
-        notifications.tell_received(request, practice)
+    if any(suspicion.is_certain for suspicion in suspicions):
+        received.save(force_insert=True)
+    else:
+        Event.objects.bulk_create([received, notifications.queue_received(request, practice)])
 
 
 def answers_digest(answers):
@@ -87,13 +89,9 @@ def answers_digest(answers):
 
 
 def _already_sent(token, digest):
-    by_token = ConsultationRequest.objects.filter(submission_token=token).first()
-    return (
-        by_token
-        or ConsultationRequest.objects.filter(
-            answers_digest=digest, received_at__gt=timezone.now() - SAME_ANSWERS_WINDOW
-        ).first()
-    )
+    lately = timezone.now() - SAME_ANSWERS_WINDOW
+    same_answers = Q(answers_digest=digest, received_at__gt=lately)
+    return _first(ConsultationRequest.objects.filter(Q(submission_token=token) | same_answers))
 
 
 def _same_person(request):
@@ -101,12 +99,14 @@ def _same_person(request):
     same = Q(email__iexact=request.email)
     if request.phone:
         same |= Q(phone=request.phone)
-    return (
-        ConsultationRequest.objects.filter(same)
-        .exclude(status__in=(Status.SPAM, Status.QUARANTINED))
-        .order_by("-received_at")
-        .first()
-    )
+    others = ConsultationRequest.objects.filter(same, is_test=False)
+    genuine = others.exclude(status__in=(Status.SPAM, Status.QUARANTINED))
+    return _first(genuine.order_by("-received_at"))
+
+
+def _first(requests):
+    """The first one's number and reference: nobody here needs more, least of all the message."""
+    return next(iter(requests.only("reference")[:1]), None)
 
 
 def _store_consents(request, given):

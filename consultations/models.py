@@ -5,7 +5,6 @@ columns. `__str__` of every model here is free of it and of names, because the a
 and the audit trail keep it.
 """
 
-import secrets
 import uuid
 
 from django.conf import settings
@@ -15,11 +14,11 @@ from django.db.models.functions import Upper
 from django.utils import timezone
 from phonenumber_field.modelfields import PhoneNumberField
 
-from practice import partial_indexes  # noqa: F401 (registers the lookup `among`)
 from practice.encryption import EncryptedTextField
 from practice.models import Surgeon
 from procedures.models import Procedure
 
+from . import search_words
 from .choices import (
     AWAITING,
     OPEN,
@@ -29,40 +28,8 @@ from .choices import (
     Origin,
     Status,
 )
-
-# Crockford's base 32 without look-alikes (https://www.crockford.com/base32.html).
-REFERENCE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-
-def new_reference():
-    """Ten random characters (50 bits), such as 7QK2M-XH4TB: said over the phone, not guessed."""
-    characters = "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(10))
-    return f"{characters[:5]}-{characters[5:]}"
-
-
-class RequestQuerySet(models.QuerySet):
-    def open(self):
-        return self.filter(status__among=OPEN)
-
-    def awaiting_first_response(self):
-        return self.filter(status__among=AWAITING, first_response_at=None)
-
-    def answered(self):
-        """Open ones whose first-response clock has stopped."""
-        return self.open().exclude(status__among=AWAITING, first_response_at=None)
-
-    def late(self, now=None):
-        return self.awaiting_first_response().filter(respond_by__lt=now or timezone.now())
-
-    def genuine(self):
-        """Requests that count in figures: no spam, no tests."""
-        return self.exclude(status__in=(Status.SPAM, Status.QUARANTINED)).filter(is_test=False)
-
-    def visible_to(self, user):
-        """Surgeons see the requests that name them or are theirs; coordinators see all."""
-        if user.has_perm("consultations.view_every_request"):
-            return self
-        return self.filter(Q(surgeon__user=user) | Q(owner=user))
+from .references import new_reference
+from .request_queries import RequestQuerySet
 
 
 class ConsultationRequest(models.Model):
@@ -133,6 +100,8 @@ class ConsultationRequest(models.Model):
     link_number = models.PositiveSmallIntegerField(default=1, editable=False)
     link_digest = models.CharField(max_length=64, blank=True, db_index=True, editable=False)
     link_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Ciphertext of the link's token, once the key that it was derived from is on its way out.
+    sealed_link = models.TextField(blank=True, default="", db_default="", editable=False)
     link_revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     deletion_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
     legal_hold = models.BooleanField(
@@ -174,6 +143,14 @@ class ConsultationRequest(models.Model):
                 condition=Q(patient_acted_at__isnull=False),
             ),
             models.Index(fields=["-received_at"], name="by_arrival"),
+            # Holds all that the dashboard counts, so that the rows need not be read.
+            models.Index(
+                fields=[
+                    *("received_at", "status", "is_test", "procedure", "origin"),
+                    *("first_response_at", "response_minutes"),
+                ],
+                name="counted_by_arrival",
+            ),
             models.Index(Upper("email"), name="by_email"),
             models.Index(fields=["phone"], name="by_phone"),
             models.Index(fields=["answers_digest"], name="by_answers"),
@@ -191,6 +168,14 @@ class ConsultationRequest(models.Model):
 
     def __str__(self):
         return self.reference
+
+    def save(self, *args, **kwargs):
+        is_new = self._state.adding
+        super().save(*args, **kwargs)
+        if is_new:
+            search_words.store_new([self])
+        else:
+            search_words.follow(self)
 
     @property
     def called(self):
@@ -387,3 +372,13 @@ class ErasureReceipt(models.Model):
 
     def __str__(self):
         return f"Erasure {self.pk}"
+
+
+class KeptFigures(models.Model):
+    """The figures of the dashboard as the worker last counted them. One row, number 1."""
+
+    made_at = models.DateTimeField()
+    values = models.JSONField()
+
+    def __str__(self):
+        return f"Figures of {self.made_at:%Y-%m-%d %H:%M}"

@@ -3,27 +3,36 @@
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
-from post_office import mail
+from post_office.models import PRIORITY, STATUS, Email
+
+from practice.mail_queue import NOTICE
 
 from . import private_link
 from .choices import Status
 from .models import Event
-from .timeline import SYSTEM, record
+from .timeline import SYSTEM, line, record
 
 MAILS = "consultations/mail/"
 # Marks the mail that confirms an erasure, so that it can be forgotten once it was sent.
 ERASURE_HEADER = "X-Data-Erased"
+# Marks the mails of the site's own test request, which are handed to no mail server.
+SELF_TEST_HEADER = "X-Self-Test"
 
 
 def tell_received(request, practice):
     """Queues the patient's and the staff's mail in the caller's transaction, once only."""
-    if Event.objects.filter(request=request, kind=Event.Kind.MAILED).exists():
-        return
-    mails = [_tell_patient_received(request, practice)]
+    if not Event.objects.filter(request=request, kind=Event.Kind.MAILED).exists():
+        queue_received(request, practice).save(force_insert=True)
+
+
+def queue_received(request, practice):
+    """As `tell_received`, for a new request; returns the line for the timeline, not yet stored."""
+    mails = [_patient_received(request, practice)]
     # A site that nobody has filled in yet has no mailbox; its inbox has the request anyway.
     if practice.staff_mailbox:
-        mails.append(_tell_staff_received(request, practice))
-    record(
+        mails.append(_staff_received(request, practice))
+    Email.objects.bulk_create(mails)
+    return line(
         request,
         Event.Kind.MAILED,
         SYSTEM,
@@ -34,7 +43,8 @@ def tell_received(request, practice):
 
 def tell_patient_again(request, practice):
     """Sends the confirmation to a corrected address."""
-    email = _tell_patient_received(request, practice)
+    email = _patient_received(request, practice)
+    email.save()
     record(
         request,
         Event.Kind.MAILED,
@@ -74,6 +84,7 @@ def tell_staff_deletion_asked(request, practice):
         "staff_deletion_asked",
         practice.staff_mailbox,
         practice,
+        headers=NOTICE,
         reference=request.reference,
         link=_admin_address(request),
     )
@@ -82,7 +93,7 @@ def tell_staff_deletion_asked(request, practice):
 def tell_manager_late(late, number, address, practice):
     """`late` are the requests to name, `number` how many there are in all."""
     named = [{"reference": request.reference, "link": _admin_address(request)} for request in late]
-    _queue("manager_late", address, practice, named=named, number=number)
+    _queue("manager_late", address, practice, headers=NOTICE, named=named, number=number)
 
 
 def send_letter(request, subject, body, practice):
@@ -91,30 +102,52 @@ def send_letter(request, subject, body, practice):
 
 
 def send_weekly_report(figures, address, practice):
-    _queue("weekly_report", address, practice, **figures)
+    _queue("weekly_report", address, practice, headers=NOTICE, **figures)
 
 
-def _tell_patient_received(request, practice):
-    return _queue(
+def tell_operators_form_fails(why, practice):
+    """`why` says which step of the daily self test failed; it holds no value."""
+    for address in operators(practice):
+        _queue("form_fails", address, practice, headers=NOTICE, why=why)
+
+
+def tell_operators_form_works(practice):
+    for address in operators(practice):
+        _queue("form_works", address, practice, headers=NOTICE)
+
+
+def operators(practice) -> list[str]:
+    """Who looks after the machines; staff, where nobody is named."""
+    return settings.ERROR_EMAIL or [each for each in [practice.staff_mailbox] if each]
+
+
+def _patient_received(request, practice):
+    return _mail(
         "patient_received",
         request.email,
         practice,
+        headers=_mark(request),
         request=request,
         respond_by=request.respond_by,
         private_link=private_link.placeholder(request),
     )
 
 
-def _tell_staff_received(request, practice):
+def _staff_received(request, practice):
     """A pointer to the new request: its reference and a link, nothing else."""
-    return _queue(
+    return _mail(
         "staff_received",
         practice.staff_mailbox,
         practice,
+        headers=_mark(request),
         reference=request.reference,
         is_quarantined=request.status == Status.QUARANTINED,
         link=_admin_address(request),
     )
+
+
+def _mark(request):
+    return {SELF_TEST_HEADER: "yes"} if request.is_test else {}
 
 
 def _admin_address(request):
@@ -122,22 +155,24 @@ def _admin_address(request):
     return f"{settings.SITE_URL}{path}"
 
 
-def _queue(name, recipient, practice, headers=None, **context):
+def _queue(name, recipient, practice, **context):
+    """Stores the mail in the caller's transaction; the worker sends it."""
+    email = _mail(name, recipient, practice, **context)
+    email.save()
+    return email
+
+
+def _mail(name, recipient, practice, headers=None, **context):
+    """A mail for the queue, not yet stored. Its texts are final: nothing renders them again."""
     context |= {"practice": practice, "site_url": settings.SITE_URL, "zone": practice.zone}
     subject = render_to_string(f"{MAILS}{name}_subject.txt", context)
-    return mail.send(
-        recipients=[recipient],
-        sender=settings.DEFAULT_FROM_EMAIL,
-        # The queue renders what it is given as a template once more. What a patient typed
-        # must be a value there, never a part of the template; values are not stored.
-        subject="{{ subject|safe }}",
-        message="{{ text|safe }}",
-        html_message="{{ html|safe }}",
-        context={
-            "subject": " ".join(subject.split()),
-            "text": render_to_string(f"{MAILS}{name}.txt", context),
-            "html": render_to_string(f"{MAILS}{name}.html", context),
-        },
+    return Email(
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        to=[recipient],
+        subject=" ".join(subject.split()),
+        message=render_to_string(f"{MAILS}{name}.txt", context),
+        html_message=render_to_string(f"{MAILS}{name}.html", context),
         headers={"Auto-Submitted": "auto-generated", **(headers or {})},
-        priority="medium",
+        priority=PRIORITY.medium,
+        status=STATUS.queued,
     )

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from practice.models import Practice
 
-from . import notifications, triage
+from . import notifications, search_words, triage
 from .choices import CloseReason, Status
 from .models import ConsultationRequest, Event
 from .timeline import PATIENT, record
@@ -34,6 +34,7 @@ def correct_contact(request, *, phone, email):
     with transaction.atomic():
         ConsultationRequest.objects.filter(pk=request.pk).update(phone=phone, email=email)
         request.phone, request.email = phone, email
+        search_words.follow(request)
         changed = [
             label
             for label, before, after in (

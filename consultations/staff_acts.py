@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from practice.models import Practice
 
-from . import notifications, private_link
+from . import notifications, private_link, search_words
 from .choices import Status
 from .models import ConsultationRequest, Event
 from .timeline import record
@@ -34,6 +34,7 @@ def correct(request, seen, changes, *, by):
     ]
     with transaction.atomic():
         update_as_seen(request, {field: seen[field] for field in changes}, **changes)
+        search_words.follow(request)
         record(
             request,
             Event.Kind.CORRECTED,

@@ -18,8 +18,15 @@ def record(request, kind, by, summary="", **details):
         # Whatever a patient does later waits to be seen, whoever planned what for when.
         rows = ConsultationRequest.objects.filter(pk=request.pk)
         rows.update(patient_acted_at=timezone.now())
+    event = line(request, kind, by, summary, **details)
+    event.save(force_insert=True)
+    return event
+
+
+def line(request, kind, by, summary="", **details):
+    """As `record`, for a caller that stores several lines in one statement."""
     has_account = not isinstance(by, str)
-    return Event.objects.create(
+    return Event(
         request=request,
         kind=kind,
         by=by if has_account else None,

@@ -4,19 +4,15 @@ import logging
 import time
 import uuid
 
+from crispy_forms.utils import render_crispy_form
 from django.core import signing
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_slug
 from django.db import Error as AnyDatabaseError
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from practice.models import Surgeon
-from procedures.models import Procedure
-
-from . import intake, private_link, spam
+from . import form_facts, intake, private_link, spam, synthetic
 from .choices import Origin
 from .email_addresses import likely_meant
 from .forms import ConsultationForm
@@ -33,7 +29,7 @@ def consultation(request):
     try:
         if request.method == "POST":
             return _receive(request)
-        return _page(request, ConsultationForm(initial=_came_from(request) | _ticket(request)))
+        return _fresh_page(request, form_facts.current())
     except AnyDatabaseError as error:
         return _not_received(request, error)
 
@@ -62,30 +58,47 @@ def received(request, receipt):
 def give_form_back(request):
     """The form as it was sent, ready to send again: its CSRF token had expired."""
     try:
-        return _page(request, ConsultationForm(request.POST), status=403, was_expired=True)
+        form = ConsultationForm(request.POST, facts=form_facts.current())
+        return _page(request, form, status=403, was_expired=True)
     except AnyDatabaseError as error:
         return _not_received(request, error)
 
 
 def _receive(request):
-    form = ConsultationForm(request.POST)
+    facts = form_facts.current()
+    form = ConsultationForm(request.POST, facts=facts)
     if not form.is_valid():
         return _page(request, form)
     ticket = _read_ticket(form.cleaned_data["token"])
     opened_at = ticket.get("opened_at")
+    is_test = synthetic.is_ours(request, form.cleaned_data["message"])
     stored, _ = intake.submit(
         form.answers(),
         token=ticket["token"],
         origin=ticket["origin"],
         sending=spam.Sending(
-            address=request.META.get("REMOTE_ADDR", ""),
+            # The limits count people; an address that nobody has is not counted.
+            address="" if is_test else request.META.get("REMOTE_ADDR", ""),
             honeypot=form.cleaned_data["website"],
             seconds_open=time.time() - opened_at if opened_at else None,
         ),
         procedure_version=_version_read(ticket, form.cleaned_data["procedure"]),
         consents=form.consents(),
+        facts=facts,
+        is_test=is_test,
     )
     return redirect("consultation_received", receipt=RECEIPT.sign(stored.reference))
+
+
+def _fresh_page(request, facts):
+    """The form before anything is typed. Only its ticket differs from one visit to the next, so
+    the rest of its fields is kept as HTML."""
+    came_from = _came_from(request, facts)
+    form = ConsultationForm(initial=came_from | _ticket(came_from), facts=facts)
+    preselected = tuple(page and page.pk for page in came_from.values())
+    if preselected not in facts.fresh_fields:
+        facts.fresh_fields[preselected] = render_crispy_form(form)
+    return _page(request, form, fields=facts.fresh_fields[preselected])
 
 
 def _page(request, form, status=200, **context):
@@ -96,29 +109,20 @@ def _page(request, form, status=200, **context):
 def _not_received(request, error):
     """An honest page that keeps everything typed, for as long as the database is gone."""
     logger.error("The database failed while the form was shown or received.", exc_info=error)
-    form = ConsultationForm(initial=request.POST.dict(), without_database=True)
+    form = ConsultationForm(initial=request.POST.dict())
     return _page(request, form, status=503, was_not_received=request.method == "POST", is_down=True)
 
 
-def _came_from(request):
+def _came_from(request, facts):
     """Initial answers named by the page the patient came from; unknown names are ignored."""
     return {
-        "procedure": _named(Procedure, request.GET.get("procedure", "")),
-        "surgeon": _named(Surgeon, request.GET.get("surgeon", "")),
+        name: next((page for page in pages if page.slug == request.GET.get(name)), None)
+        for name, pages in (("procedure", facts.procedures), ("surgeon", facts.surgeons))
     }
 
 
-def _named(model, slug):
-    try:
-        validate_slug(slug)
-    except ValidationError:
-        return None
-    return model.objects.published().filter(slug=slug).first()
-
-
-def _ticket(request):
+def _ticket(came_from):
     """The hidden field: a token for one send, when it was opened, what led here; signed."""
-    came_from = _came_from(request)
     procedure = came_from["procedure"]
     origin = Origin.WEBSITE
     if came_from["surgeon"]:

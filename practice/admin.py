@@ -1,11 +1,13 @@
 """Editing who we are: the practice, its places and hours, its surgeons, its staff accounts."""
 
 from allauth.account import admin as stock_addresses  # noqa: F401 (registers, to be replaced)
+from allauth.account.adapter import get_adapter as account_adapter
 from allauth.account.models import EmailAddress
 from allauth.mfa import admin as stock_factors  # noqa: F401 (registers, to be replaced)
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.http import HttpResponseRedirect
@@ -18,8 +20,11 @@ from .content_admin import (
     PublishableAdmin,
     RowsInline,
 )
-from .models import Closure, JobRun, Location, OpeningHours, Practice, Surgeon, User
-from .read_only_admin import ReadOnlyAdmin
+from .job_admin import JobRunAdmin  # noqa: F401 (registers itself)
+from .models import Closure, Location, OpeningHours, Practice, Surgeon, User
+from .second_factor import take_away
+from .session_pages import sign_out_everywhere
+from .sign_in import ConfirmedAdmin
 
 
 @admin.register(Practice)
@@ -134,10 +139,26 @@ class SurgeonAdmin(PublishableAdmin):
     )
 
 
+def may_touch(person, account):
+    """Whether `person` may change or help `account`: a superuser's only if one themselves."""
+    return account is None or not account.is_superuser or person.is_superuser
+
+
+class StaffPasswordForm(AdminPasswordChangeForm):
+    """A password that somebody else sets: its owner is told."""
+
+    def save(self, commit=True):
+        user = super().save(commit)
+        account_adapter().send_notification_mail("account/email/password_changed", user)
+        return user
+
+
 @admin.register(User)
-class StaffAdmin(UserAdmin):
+class StaffAdmin(ConfirmedAdmin, UserAdmin):
     """Permissions come with roles. Only a superuser makes superusers or touches their accounts."""
 
+    actions = [sign_out_everywhere]
+    change_password_form = StaffPasswordForm
     formfield_overrides = PlainFields.formfield_overrides
     filter_horizontal = []
     list_display = ["username", "full_name", "email", "roles", "is_active", "last_login"]
@@ -164,7 +185,19 @@ class StaffAdmin(UserAdmin):
         return super().has_delete_permission(request, obj) and self._may_touch(request, obj)
 
     def _may_touch(self, request, user):
-        return user is None or not user.is_superuser or request.user.is_superuser
+        return may_touch(request.user, user)
+
+    def user_change_password(self, request, *args, **kwargs):
+        return self._confirmed(request, super().user_change_password)(request, *args, **kwargs)
+
+    def save_model(self, request, obj, form, change):
+        """Tells the old address when links for a new password will go to another."""
+        before = form.initial.get("email") if change and "email" in form.changed_data else None
+        super().save_model(request, obj, form, change)
+        if before:
+            account_adapter().send_notification_mail(
+                "account/email/address_changed", obj, {"by": str(request.user)}, email=before
+            )
 
     @admin.display(description="name", ordering="first_name")
     def full_name(self, user):
@@ -181,12 +214,12 @@ for model in (Authenticator, EmailAddress, Group):
 
 
 @admin.register(Group)
-class RoleAdmin(GroupAdmin):
+class RoleAdmin(ConfirmedAdmin, GroupAdmin):
     filter_horizontal = []
 
 
 @admin.register(Authenticator)
-class SecondFactorAdmin(admin.ModelAdmin):
+class SecondFactorAdmin(ConfirmedAdmin, admin.ModelAdmin):
     """To see who has one, and to take away a lost one. Secrets are not shown."""
 
     list_display = ["user", "type", "created_at", "last_used_at"]
@@ -199,9 +232,22 @@ class SecondFactorAdmin(admin.ModelAdmin):
     def has_change_permission(self, request, obj=None):
         return False
 
+    def has_view_permission(self, request, obj=None):
+        return request.user.has_perm("practice.remove_second_factor")
 
-@admin.register(JobRun)
-class JobRunAdmin(ReadOnlyAdmin, admin.ModelAdmin):
-    """When background work last ran: to be looked at."""
+    def has_delete_permission(self, request, obj=None):
+        return self.has_view_permission(request) and may_touch(request.user, obj and obj.user)
 
-    list_display = ["job", "started_at", "finished_at", "last_error"]
+    def has_module_permission(self, request):
+        return self.has_view_permission(request)
+
+    def get_queryset(self, request):
+        """Recovery codes go with the last factor, and are no factor."""
+        return super().get_queryset(request).exclude(type=Authenticator.Type.RECOVERY_CODES)
+
+    def delete_model(self, request, obj):
+        take_away(obj, by=request.user)
+
+    def delete_queryset(self, request, queryset):
+        for factor in queryset:
+            take_away(factor, by=request.user)

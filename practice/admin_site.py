@@ -2,6 +2,7 @@
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib.admin import AdminSite
+from django.shortcuts import redirect
 
 
 class PracticeAdminSite(AdminSite):
@@ -11,3 +12,7 @@ class PracticeAdminSite(AdminSite):
 
     def login(self, request, extra_context=None):
         return secure_admin_login(super().login)(request, extra_context)
+
+    def password_change(self, request, extra_context=None):
+        """On allauth's page, which is throttled and mails the account's owner."""
+        return redirect("account_change_password")

@@ -1,14 +1,14 @@
 """The practice's own pages, hours and staff accounts leave a record of who changed what."""
 
+from allauth.mfa.models import Authenticator
 from auditlog.middleware import AuditlogMiddleware
 from auditlog.registry import auditlog
 
+from .headers import STAFF_PATHS
 from .models import Closure, Location, OpeningHours, Practice, Surgeon, User
 
 # Numbers that follow from a change and say nothing about it.
 DERIVED = ["content_version", "content_changed_at", "changed_at"]
-
-STAFF_PATHS = ("/admin/", "/staff/")
 
 
 class StaffAuditMiddleware(AuditlogMiddleware):
@@ -36,3 +36,5 @@ def register():
         exclude_fields=["password", "last_login"],
         m2m_fields={"groups", "user_permissions"},
     )
+    # That somebody got or lost a second factor, never what it is made of.
+    auditlog.register(Authenticator, include_fields=["user", "type"])

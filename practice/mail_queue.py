@@ -7,6 +7,9 @@ from post_office.mail import send_queued
 from post_office.models import STATUS, Email
 
 LONGEST_WAIT = timedelta(hours=1)
+# The header of mails to staff that hang on no request: of use for some days, then forgotten.
+NOTICE = {"X-Notice": "yes"}
+NOTICES_KEPT_FOR = timedelta(days=30)
 
 
 def send_one() -> bool:
@@ -31,3 +34,14 @@ def back_off(now=None) -> None:
         tries = min(mail.number_of_retries or 1, 10)
         wait = min(timedelta(minutes=2 ** (tries - 1)), LONGEST_WAIT)
         Email.objects.filter(pk=mail.pk).update(scheduled_time=mail.last_updated + wait)
+
+
+def forget_old_notices(now=None) -> int:
+    """Deletes notices that were sent, or given up, a month ago; how many."""
+    until = (now or timezone.now()) - NOTICES_KEPT_FOR
+    return Email.objects.filter(
+        # The job runs every day: looking back further would read the whole table.
+        created__range=(until - 3 * NOTICES_KEPT_FOR, until),
+        status__in=(STATUS.sent, STATUS.failed),
+        headers__has_keys=list(NOTICE),
+    ).delete()[0]

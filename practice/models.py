@@ -12,10 +12,12 @@ from phonenumber_field.modelfields import PhoneNumberField
 
 from .content_version import ContentVersion
 from .hours import Calendar
+from .job_runs import JobRun, Lease
 from .old_addresses import OldAddress
 from .pictures import PictureField
 from .publishing import Publishable
 from .revisions import Revision
+from .session_store import StaffSession
 
 __all__ = [
     "Closure",
@@ -27,6 +29,7 @@ __all__ = [
     "OpeningHours",
     "Practice",
     "Revision",
+    "StaffSession",
     "Surgeon",
     "User",
 ]
@@ -38,6 +41,7 @@ class User(AbstractUser):
     class Meta(AbstractUser.Meta):
         verbose_name = "staff account"
         verbose_name_plural = "staff accounts"
+        permissions = [("remove_second_factor", "Can remove a lost second factor")]
 
     def __str__(self):
         return self.get_full_name() or self.username
@@ -227,10 +231,10 @@ class OpeningHours(models.Model):
 
 
 class ClosureQuerySet(models.QuerySet):
-    def upcoming(self, location, today):
-        """Closures that patients of `location` may still meet, soonest first."""
+    def upcoming(self, slug, today):
+        """Closures that patients of the location at `slug` may still meet, soonest first."""
         return self.filter(
-            models.Q(location=None) | models.Q(location=location), last_day__gte=today
+            models.Q(location=None) | models.Q(location__slug=slug), last_day__gte=today
         ).order_by("first_day")
 
 
@@ -336,29 +340,3 @@ class Surgeon(Publishable):
             errors["quote_source"] = "Say where and when this was said, or leave the quote out."
         if errors:
             raise ValidationError(errors)
-
-
-class Lease(models.Model):
-    """Who may do a background job now: one holder until `expires_at` (UTC)."""
-
-    name = models.CharField(max_length=60, primary_key=True)
-    holder = models.CharField(max_length=120)
-    expires_at = models.DateTimeField()
-
-    def __str__(self):
-        return f"{self.name}: {self.holder}"
-
-
-class JobRun(models.Model):
-    """When each background job last ran and how that ended."""
-
-    job = models.CharField(max_length=60, primary_key=True)
-    started_at = models.DateTimeField()
-    finished_at = models.DateTimeField(null=True)
-    last_error = models.TextField(blank=True)
-
-    class Meta:
-        verbose_name = "background job"
-
-    def __str__(self):
-        return self.job

@@ -5,6 +5,21 @@ import ipaddress
 from django.conf import settings
 
 
+class TrustedProxies:
+    """The addresses and networks of TRUSTED_PROXIES."""
+
+    def __init__(self, networks):
+        self._networks = [ipaddress.ip_network(network, strict=False) for network in networks]
+
+    def trust(self, address):
+        address = _plain(address)
+        if not address:
+            return True  # A Unix socket: only this machine's proxy can reach it.
+        if not _is_address(address):
+            return False
+        return any(ipaddress.ip_address(address) in network for network in self._networks)
+
+
 class TrustedProxyMiddleware:
     """Puts the client's address into REMOTE_ADDR and drops forwarding headers of strangers.
 
@@ -14,30 +29,24 @@ class TrustedProxyMiddleware:
 
     def __init__(self, get_response):
         self.get_response = get_response
-        self.trusted = [ipaddress.ip_network(n, strict=False) for n in settings.TRUSTED_PROXIES]
+        self.proxies = TrustedProxies(settings.TRUSTED_PROXIES)
 
     def __call__(self, request):
         request.META["REMOTE_ADDR"] = _plain(request.META.get("REMOTE_ADDR", ""))
-        if self._is_trusted(request.META.get("REMOTE_ADDR", "")):
+        if self.proxies.trust(request.META.get("REMOTE_ADDR", "")):
             # Taken out: others read its first entry, which the client may have written.
             hops = request.META.pop("HTTP_X_FORWARDED_FOR", "").split(",")
             for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
                 if not _is_address(hop):
                     break
                 request.META["REMOTE_ADDR"] = hop
-                if not self._is_trusted(hop):
+                if not self.proxies.trust(hop):
                     break
         else:
             for header in ("FOR", "PROTO", "HOST", "PORT"):
                 request.META.pop(f"HTTP_X_FORWARDED_{header}", None)
+            request.META.pop("HTTP_X_REQUEST_ID", None)
         return self.get_response(request)
-
-    def _is_trusted(self, address):
-        if not address:
-            return True  # A Unix socket: only this machine's proxy can reach it.
-        if not _is_address(address):
-            return False
-        return any(ipaddress.ip_address(address) in network for network in self.trusted)
 
 
 def _plain(address):

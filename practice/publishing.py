@@ -78,6 +78,8 @@ class Publishable(models.Model):
 
     # Related names of the rows that belong to the page and are versioned with it.
     PARTS = ()
+    # Fields whose moment changes what patients see without anybody's act.
+    CHANGES_AT = ("publish_at",)
 
     class Meta:
         abstract = True
@@ -89,6 +91,19 @@ class Publishable(models.Model):
         super().save(*args, **kwargs)
         if was_at and was_at != self.get_absolute_url():
             OldAddress.remember(was_at, self.get_absolute_url())
+
+    @staticmethod
+    def live_one_of(pages):
+        """The page that patients see, of the one or none (a list) at its address.
+
+        Raises as `live` does.
+        """
+        page = next(iter(pages), None)
+        if page is not None and page.is_live:
+            return page
+        if page is not None and page.status == Publishable.Status.WITHDRAWN:
+            raise Withdrawn
+        raise Http404
 
     @property
     def is_live(self):

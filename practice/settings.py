@@ -10,10 +10,12 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from environs import Env
 
-from practice import environment
+from practice import environment, headers, logs, stored_files
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env(eager=False)
+for parser in environment.PARSERS:
+    env.add_parser(parser.__name__, parser)
 DEBUG = env.bool("DEBUG", False)
 
 
@@ -26,13 +28,13 @@ def secret(parse, name, development, **checks):
 SECRET_KEY = secret(
     env.str,
     "SECRET_KEY",
-    "development-only-and-known-to-everyone-who-reads-this-file",
+    environment.DEVELOPMENT_SECRET_KEY,
     validate=environment.strong_secret,
 )
 FIELD_ENCRYPTION_KEYS = secret(
     env.list,
     "FIELD_ENCRYPTION_KEYS",
-    ["ZGV2ZWxvcG1lbnQtb25seS1rZXktbm90LXNlY3JldCE="],
+    [environment.DEVELOPMENT_ENCRYPTION_KEY],
     validate=environment.encryption_keys,
 )
 ALLOWED_HOSTS = secret(
@@ -41,23 +43,41 @@ ALLOWED_HOSTS = secret(
     ["localhost", "127.0.0.1", "[::1]"],
     validate=environment.local_hosts if DEBUG else environment.named_hosts,
 )
-SITE_URL = env.str("SITE_URL", "")
+SITE_URL = env.site_url("SITE_URL", "", hosts=ALLOWED_HOSTS, is_development=DEBUG)
+SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", 30, validate=environment.between(5, 120))
+SESSION_HOURS = env.int("SESSION_HOURS", 12, validate=environment.between(1, 12))
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", ["127.0.0.1", "::1"], validate=environment.networks)
 
 # --- Services --------------------------------------------------------------------------
-DATABASES = {
-    "default": env.dj_db_url(
-        "DATABASE_URL", f"sqlite:///{BASE_DIR / 'practice.sqlite3'}", conn_max_age=60
+# How many machines serve this site: with more than one, nothing may lie on one of them alone.
+SERVERS = env.int("SERVERS", 1, validate=environment.between(1, 1000))
+sqlite = f"sqlite:///{BASE_DIR / 'practice.sqlite3'}"
+DATABASES = {"default": env.database("DATABASE_URL", sqlite, servers=SERVERS, conn_max_age=60)}
+# Failed sign-ins are counted in the cache, so even the processes of one machine share it.
+CACHES = {
+    "default": env.cache(
+        "CACHE_URL", "locmem://" if DEBUG else f"db://{environment.CACHE_TABLE}", servers=SERVERS
     )
 }
-CACHES = {"default": env.dj_cache_url("CACHE_URL", "locmem://")}
-MAIL = env.dj_email_url("EMAIL_URL", "console://" if DEBUG else "smtp://localhost:25")
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "")
+MAIL = env.mail_server("EMAIL_URL", "console://" if DEBUG else "smtp://localhost:25")
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "", validate=environment.sender)
+SHARED_MEDIA = env.bool("SHARED_MEDIA", False)
+BUCKET = env.bucket("MEDIA_STORAGE_URL", "", servers=SERVERS, is_shared=SHARED_MEDIA)
 MEDIA_ROOT = env.str("MEDIA_ROOT", str(BASE_DIR / "media"))
+BACKUP_RECIPIENTS = env.list("BACKUP_RECIPIENTS", [], validate=environment.backup_recipients)
 PRIVATE_MEDIA_ROOT = env.str("PRIVATE_MEDIA_ROOT", str(BASE_DIR / "private_media"))
+
+# --- Watching --------------------------------------------------------------------------
+ERROR_EMAIL = env.list("ERROR_EMAIL", [], validate=environment.mail_addresses)
+LOG_FORMAT = env.str("LOG_FORMAT", "text", validate=environment.one_of("text", "json"))
+LOG_REQUESTS = env.bool("LOG_REQUESTS", not DEBUG)
+MONITORING_URL = env.ping("MONITORING_URL", "", is_development=DEBUG)
+# The daily request that walks the whole way; by SELF_TEST_URL when SITE_URL leads elsewhere.
+SELF_TEST = env.bool("SELF_TEST", not DEBUG)
+SELF_TEST_URL = env.site_url("SELF_TEST_URL", "", hosts=None, is_development=True)
+AUDIT_YEARS = env.int("AUDIT_YEARS", 6, validate=environment.between(1, 30))
 env.seal()
 
-environment.complete_mail_settings(MAIL)
 SITE_URL = (
     SITE_URL or ("http://localhost:8000" if DEBUG else f"https://{ALLOWED_HOSTS[0].lstrip('.')}")
 ).rstrip("/")
@@ -76,7 +96,7 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # Below the default of 300 entries the sign-in throttle's counters would be evicted.
 CACHES["default"].setdefault("OPTIONS", {})
-if "locmem" in CACHES["default"]["BACKEND"]:
+if "Redis" not in CACHES["default"]["BACKEND"]:
     CACHES["default"]["OPTIONS"]["MAX_ENTRIES"] = 10_000
 
 EMAIL_BACKEND = "post_office.EmailBackend"
@@ -120,8 +140,10 @@ INSTALLED_APPS = [
     "post_office",
 ]
 MIDDLEWARE = [
+    "practice.headers.HeadersMiddleware",
     "practice.http_methods.AllowedMethodsMiddleware",
     "practice.proxies.TrustedProxyMiddleware",
+    "practice.request_log.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Adds random padding, so that the length of a page tells nothing of the tokens in it.
@@ -133,9 +155,11 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "practice.sessions.SessionActivityMiddleware",
+    "practice.unsaved.UnsavedTextMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "practice.sign_in.SecondFactorMiddleware",
+    "practice.second_factor.SecondFactorMiddleware",
     "practice.practice_time.PracticeTimeMiddleware",
     "practice.audit.StaffAuditMiddleware",
     "practice.old_addresses.OldAddressMiddleware",
@@ -174,17 +198,8 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_URL = "/media/"
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    # Patients' photographs, encrypted; no URL leads here.
-    "private": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {
-            "location": PRIVATE_MEDIA_ROOT,
-            "base_url": None,
-            "file_permissions_mode": 0o600,
-            "directory_permissions_mode": 0o700,
-        },
-    },
+    # Pictures, and apart from them patients' photographs, encrypted.
+    **stored_files.storages(BUCKET, private_root=PRIVATE_MEDIA_ROOT, media_url=MEDIA_URL),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -223,12 +238,54 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # Strangers get no mail from us.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+# Django's own knows only User.email; allauth's would begin a second list of addresses.
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 (a class)
+PASSWORD_RESET_TIMEOUT = 60 * 60
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60  # Seconds; see practice.sign_in.recently_confirmed.
+ACCOUNT_FORMS = {
+    "login": "practice.sign_in.SignInForm",
+    "reset_password": "practice.sign_in.ResetForm",
+}
+ACCOUNT_RATE_LIMITS = {
+    # Whole teams sit behind one address, and mistype: this only stops machines.
+    "login": "30/m/ip",
+    # Failures of a password or a code. Per name, so that many addresses do not help: five
+    # at once, then a wait that a person bears; a hundred a day, where NIST SP 800-63B draws
+    # the line, and by which somebody with the password guesses a code in nine years.
+    "login_failed": "10/m/ip,5/5m/key,100/d/key",
+    "reauthenticate": "10/m/user",
+    "change_password": "5/m/user",
+    # Each costs a mail: nobody's mailbox is to be filled from here.
+    "reset_password": "10/5m/ip,3/15m/key",
+    "reset_password_from_key": "20/m/ip",
+}
 ALLAUTH_TRUSTED_PROXY_COUNT = 0  # TrustedProxyMiddleware has already put the real address in.
-MFA_ADAPTER = "practice.sign_in.MfaAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
-MFA_TOTP_ISSUER = "Practice website"
+MFA_ADAPTER = "practice.second_factor.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # A manager makes the accounts and knows the addresses.
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_TOLERANCE = 1  # Phones' clocks differ, and fingers are slow; see second_factor.OnceOnly.
+MFA_FORMS = {
+    "authenticate": "practice.second_factor.SignInCodeForm",
+    "reauthenticate": "practice.second_factor.ConfirmingCodeForm",
+    "add_webauthn": "practice.second_factor.PasskeyForm",
+    "login_webauthn": "practice.second_factor.PasskeySignInForm",
+    "authenticate_webauthn": "practice.second_factor.PasskeySecondForm",
+    "reauthenticate_webauthn": "practice.second_factor.ConfirmingPasskeyForm",
+}
 SECOND_FACTOR_REQUIRED = not DEBUG
-SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_ENGINE = "practice.session_store"
+SESSION_COOKIE_AGE = SESSION_HOURS * 60 * 60
+# A browser takes “__Host-” cookies from this host alone, over HTTPS alone.
+COOKIE_PREFIX = "" if DEBUG else "__Host-"
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}session"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrf"
+MESSAGE_STORAGE = "practice.headers.MessageStorage"
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
@@ -250,16 +307,11 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
-PERMISSIONS_POLICY = {
-    feature: []
-    for feature in (
-        *("accelerometer", "autoplay", "camera", "display-capture", "fullscreen", "geolocation"),
-        *("gyroscope", "magnetometer", "microphone", "midi", "payment", "usb"),
-    )
-}
+PERMISSIONS_POLICY = headers.PERMISSIONS
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+WHITENOISE_ADD_HEADERS_FUNCTION = headers.of_static_file
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = not DEBUG
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
@@ -267,22 +319,6 @@ SECURE_HSTS_SECONDS = 0 if DEBUG else 2 * 365 * 24 * 60 * 60
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 
 # --- Logs: what happened and where, never what was typed ---------------------------------
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": "practice.logs.Formatter" if DEBUG else "practice.logs.SafeFormatter",
-            "format": "{asctime} {levelname} {name} {message}",
-            "style": "{",
-        }
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {
-        # It reports every look into an empty queue, and through a handler of its own unless
-        # it has one already.
-        "post_office": {"handlers": ["console"], "level": "WARNING", "propagate": False},
-        "django": {"handlers": [], "level": "INFO", "propagate": True},
-    },
-}
+LOGGING = logs.configuration(
+    debug=DEBUG, log_format=LOG_FORMAT, with_requests=LOG_REQUESTS, error_mail=bool(ERROR_EMAIL)
+)

@@ -1,8 +1,10 @@
 from django.contrib import admin
 from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path
+from django.views.decorators.http import require_safe
 
-from . import health, search, social_cards, views
+from . import health, search, session_pages, social_cards, views
+from .page_cache import same_for_everyone
 from .sitemaps import SITEMAPS
 
 urlpatterns = [
@@ -15,7 +17,12 @@ urlpatterns = [
     path("search/", search.search, name="search"),
     path("privacy/", views.privacy, name="privacy"),
     path("accessibility/", views.accessibility, name="accessibility"),
-    path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
+    path(
+        "sitemap.xml",
+        same_for_everyone(require_safe(sitemap)),
+        {"sitemaps": SITEMAPS},
+        name="sitemap",
+    ),
     path("robots.txt", views.robots, name="robots"),
     path("site.webmanifest", views.web_manifest, name="web_manifest"),
     path("social/home.png", social_cards.card, {"kind": "home"}, name="social_card_home"),
@@ -23,6 +30,8 @@ urlpatterns = [
     path("healthz", health.process_is_up, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("admin/", admin.site.urls),
-    path("staff/", include("allauth.urls")),
+    path("staff/session/", session_pages.state, name="session_state"),
+    path("staff/sessions/", session_pages.own_sessions, name="own_sessions"),
+    path("staff/", include("practice.sign_in_urls")),
     path("media/<path:path>", views.media, name="media"),
 ]

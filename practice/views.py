@@ -1,9 +1,10 @@
 """Pages about the practice itself, and those that bring everything together."""
 
+from functools import lru_cache
+
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db.models import Prefetch
-from django.http import FileResponse, Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import reverse
@@ -11,54 +12,65 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from consultations.views import give_form_back
-from procedures.models import BeforeAfterCase, Category, Performance, Procedure
+from procedures.models import BeforeAfterCase, Category, Procedure
 
-from . import renditions, structured_data
-from .context_processors import current_practice
+from . import drawings, renditions, stored_files, structured_data, unsaved
+from .context_processors import current_practice, with_frame
 from .models import Closure, Location, OpeningHours, Surgeon
+from .page_cache import same_for_everyone
 from .preview import previewable
 
 
+@same_for_everyone
 @require_safe
 def home(request):
+    shown = with_frame(
+        surgeons=Surgeon.objects.published(),
+        locations=Location.objects.published(),
+        **Category.with_procedures(),
+    )
     return render(
         request,
         "practice/home.html",
-        {
-            "categories": Category.objects.with_published_procedures(),
-            "surgeons": Surgeon.objects.published(),
-            "locations": Location.objects.published(),
-            "structured_data": structured_data.graph(structured_data.clinic(current_practice())),
+        shown
+        | {
+            "categories": Category.grouped(**shown),
+            "structured_data": structured_data.graph(structured_data.clinic(shown["practice"])),
         },
     )
 
 
+@same_for_everyone
 @require_safe
 def surgeon_list(request):
-    return render(request, "practice/surgeon_list.html", {"surgeons": Surgeon.objects.published()})
+    shown = with_frame(surgeons=Surgeon.objects.published())
+    return render(request, "practice/surgeon_list.html", shown)
 
 
+@same_for_everyone
 @require_safe
 @previewable(Surgeon)
 def surgeon(request, slug):
-    performances = Performance.objects.filter(
-        procedure__in=Procedure.objects.published()
-    ).select_related("procedure")
-    surgeon = Surgeon.objects.prefetch_related(
-        Prefetch("performances", performances),
-        Prefetch("locations", Location.objects.published()),
-    ).live(slug)
-    performed = list(surgeon.performances.all())
+    performed = (
+        Procedure.objects.published()
+        .filter(performances__surgeon__slug=slug)
+        .order_by("-performances__is_featured", "performances__position", "performances__pk")
+    )
+    shown = with_frame(
+        surgeon=Surgeon.objects.filter(slug=slug),
+        performed=performed,
+        featured=performed.filter(performances__is_featured=True),
+        locations=Location.objects.published().filter(surgeons__slug=slug),
+    )
+    surgeon = Surgeon.live_one_of(shown["surgeon"])
     return render(
         request,
         "practice/surgeon.html",
-        {
+        shown
+        | {
             "surgeon": surgeon,
-            "featured": [each.procedure for each in performed if each.is_featured],
-            "performed": [each.procedure for each in performed],
-            "locations": surgeon.locations.all(),
             "structured_data": structured_data.graph(
-                structured_data.physician(surgeon, [each.procedure for each in performed]),
+                structured_data.physician(surgeon, shown["performed"]),
                 structured_data.breadcrumb(
                     ("Home", "/"),
                     ("Surgeons", reverse("surgeon_list")),
@@ -69,24 +81,29 @@ def surgeon(request, slug):
     )
 
 
+@same_for_everyone
 @require_safe
 @previewable(Location)
 def location(request, slug):
-    location = Location.objects.prefetch_related(
-        "hours", Prefetch("surgeons", Surgeon.objects.published())
-    ).live(slug)
+    shown = with_frame(
+        location=Location.objects.filter(slug=slug),
+        hours=OpeningHours.objects.filter(location__slug=slug),
+        closures=Closure.objects.upcoming(slug, timezone.localdate())[:8],
+        surgeons=Surgeon.objects.published().filter(locations__slug=slug),
+    )
+    location = Location.live_one_of(shown["location"])
     week = {label: [] for _, label in OpeningHours.Weekday.choices}
-    for hours in location.hours.all():
+    for hours in shown["hours"]:
         week[hours.get_weekday_display()].append(hours)
     return render(
         request,
         "practice/location.html",
-        {
+        shown
+        | {
             "location": location,
             "week": week,
-            "closures": Closure.objects.upcoming(location, timezone.localdate())[:8],
             "structured_data": structured_data.graph(
-                structured_data.clinic(current_practice(), location, location.hours.all()),
+                structured_data.clinic(shown["practice"], location, shown["hours"]),
                 structured_data.breadcrumb(
                     ("Home", "/"), (location.name, location.get_absolute_url())
                 ),
@@ -95,16 +112,19 @@ def location(request, slug):
     )
 
 
+@same_for_everyone
 @require_safe
 def privacy(request):
-    return render(request, "practice/privacy.html")
+    return render(request, "practice/privacy.html", with_frame())
 
 
+@same_for_everyone
 @require_safe
 def accessibility(request):
-    return render(request, "practice/accessibility.html")
+    return render(request, "practice/accessibility.html", with_frame())
 
 
+@same_for_everyone
 @require_safe
 def robots(request):
     lines = ["User-agent: *", "Disallow: /admin/", "Disallow: /staff/", "Disallow: /search/"]
@@ -112,6 +132,7 @@ def robots(request):
     return HttpResponse("\n".join(lines), content_type="text/plain")
 
 
+@same_for_everyone
 @require_safe
 def web_manifest(request):
     """Name, colours and icons for a phone's home screen."""
@@ -146,17 +167,30 @@ def media(request, path):
         cache_control = "private, no-store"
         if not BeforeAfterCase.objects.shows(renditions.original_of(path)):
             raise Http404
-    if not default_storage.exists(path):
-        raise Http404
-    response = FileResponse(default_storage.open(path))
+    try:
+        response = stored_files.answer(request, default_storage, path)
+        response["Content-Security-Policy"] = _policy(path)
+    except (FileNotFoundError, IsADirectoryError):
+        raise Http404 from None
+    except OSError:  # A bucket that cannot be reached; the picture is not gone.
+        return HttpResponse(status=503, headers={"Cache-Control": "no-store", "Retry-After": 30})
     response["Cache-Control"] = cache_control
-    # A drawing that is opened by itself may style itself, and nothing else.
-    response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     return response
+
+
+@lru_cache(maxsize=1000)
+def _policy(path):
+    """Files keep their content as long as their name, so this is read once."""
+    if not path.endswith(".svg"):
+        return drawings.policy()
+    with default_storage.open(path) as file:
+        return drawings.policy(file.read())
 
 
 def csrf_failure(request, reason=""):
     """An expired form is given back with everything typed; elsewhere a plain page says so."""
     if request.path == "/consultation/":
         return give_form_back(request)
+    if unsaved.is_save_by_our_own_page(request):
+        return unsaved.given_back(request)
     return render(request, "403_csrf.html", status=403)

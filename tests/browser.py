@@ -64,6 +64,9 @@ def browser():
 def live_site(django_db_serialized_rollback, live_server, settings):
     """The address of the site, served over plain HTTP with this test's database."""
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
+    # Browsers refuse “__Host-” cookies over plain HTTP.
+    settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME = "session", "csrf"
+    settings.COOKIE_PREFIX = ""
     settings.SECOND_FACTOR_REQUIRED = False
     settings.SITE_URL = live_server.url
     return live_server.url

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.core import signing
 from django.core.cache import cache
 from django.core.files.base import ContentFile
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 PASSWORD = "correct horse battery staple"
@@ -41,7 +41,10 @@ def queued_mail(django_test_environment):
 
 @pytest.fixture(autouse=True)
 def empty_cache():
+    from consultations import form_facts
+
     cache.clear()
+    form_facts.forget()
 
 
 # --- The practice and its pages --------------------------------------------------------------
@@ -233,7 +236,8 @@ def surgeon_user(staff, surgeon):
 
 @pytest.fixture
 def signed_in():
-    """`signed_in(user)` is a test client of somebody who has passed the second factor."""
+    """`signed_in(user)` is a test client of somebody who has just passed the second factor."""
+    from allauth.account.internal.flows.login import record_authentication
     from allauth.mfa.models import Authenticator
     from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
@@ -242,6 +246,10 @@ def signed_in():
             TOTP.activate(user, generate_totp_secret())
         client = Client()
         client.force_login(user)
+        request = RequestFactory().get("/")
+        request.session = client.session
+        record_authentication(request, user, method="password")
+        request.session.save()
         return client
 
     return signed_in

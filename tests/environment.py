@@ -18,6 +18,7 @@ VALUES = {
     "CACHE_URL": "locmem://",
     "EMAIL_URL": "smtp://127.0.0.1:9",  # The discard port: nothing here answers.
     "DEFAULT_FROM_EMAIL": "no-reply@example.com",
+    "SELF_TEST": "off",  # Nobody serves this site; tests/test_synthetic.py turns it on.
 }
 NOT_FROM_OUTSIDE = ("DEBUG", "TRUSTED_PROXIES")
 

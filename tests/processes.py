@@ -105,6 +105,8 @@ class PostgresDatabase:
 class Site:
     """One installation: its environment, and the processes that were started in it."""
 
+    host = "testserver"
+
     def __init__(self, folder, database):
         self.folder, self.database, self.port = folder, database, free_port()
         self.running = []
@@ -142,6 +144,9 @@ class Site:
     def work(self, pause=0.2):
         """Starts the background worker."""
         self.worker = self.start("manage.py", "run_worker", f"--pause={pause}", log="worker.log")
+
+    def connect(self, timeout):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
     def wait_until(self, condition, what):
         def answered():
@@ -235,15 +240,14 @@ class Response:
 def visit(site, path, body=None, *, address="203.0.113.9", cookie="", timeout=PATIENCE):
     """One request as the proxy in front of gunicorn passes it on."""
     headers = {
-        "Host": "testserver",
+        "Host": site.host,
         "X-Forwarded-Proto": "https",
         "X-Forwarded-For": address,
-        "Origin": "https://testserver",
+        "Origin": f"https://{site.host}",
         "Cookie": cookie,
         "Content-Type": "application/x-www-form-urlencoded",
     }
-    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=timeout)
-    with closing(connection):
+    with closing(site.connect(timeout)) as connection:
         connection.request("POST" if body is not None else "GET", path, body, headers)
         return Response(connection.getresponse())
 

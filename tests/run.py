@@ -1,5 +1,7 @@
 """`make test`: every test, on SQLite, on a real PostgreSQL and in a real Chromium.
 
+Beside PostgreSQL run the tests of several servers too, with a real Redis and a real Caddy.
+
 Usage: python -m tests.run [--quick] [arguments for pytest]
 
 Ends with a table and the line “N passed, N failed”. Exits with 0 only if every suite ran,
@@ -17,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests import chromium
+from tests import chromium, redis_server
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSED, FAILED, NO_TESTS = 0, 1, 5  # pytest's exit codes
@@ -45,7 +47,7 @@ def main(arguments):
     os.chdir(ROOT)
     # A polite kill must stop PostgreSQL on the way out, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    results = [run("SQLite", ["-m", "not browser", "-n", "auto"], chosen)]
+    results = [run("SQLite", ["-m", "not browser and not servers", "-n", "auto"], chosen)]
     if not quick:
         with ExitStack() as stack:
             try:
@@ -54,11 +56,19 @@ def main(arguments):
                 results.append(Result("PostgreSQL", problem=f"did not start: {error}"))
                 database = None
             else:
-                suite = ["-m", "not browser and not once", "-n", "auto"]
-                results.append(run("PostgreSQL", suite, chosen, DATABASE_URL=database))
+                results.append(run_on_postgresql(chosen, database))
             results.append(run_in_chromium(chosen, database))
     print("\n" + "\n".join(summary(results)), flush=True)
     return 0 if is_success(results, is_selection=bool(chosen)) else 1
+
+
+def run_on_postgresql(chosen, database):
+    # Once and here: the processes of a suite would install it all at the same time.
+    redis = redis_server.find_or_install()
+    if redis is None:
+        return Result("PostgreSQL", problem=redis_server.NOT_FOUND)
+    suite = ["-m", "not browser and not once", "-n", "auto"]
+    return run("PostgreSQL", suite, chosen, DATABASE_URL=database, REDIS_SERVER=redis)
 
 
 def run_in_chromium(chosen, database):

@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 from django.test import Client
 from post_office.models import Email
 
-from consultations import intake, notifications, timeline
+from consultations import intake, notifications, search_words, timeline
 from consultations.consents import ON_THE_FORM
 from consultations.models import Consent, ConsultationRequest, Event
 from consultations.sample_requests import BestTime, ContactMethod
@@ -228,11 +228,17 @@ def test_nobody_is_linked_to_spam(practice, a_request, status):
     [
         (intake.spam, "suspicions"),
         (intake, "_store_consents"),
-        (timeline, "record"),
-        (notifications, "_tell_staff_received"),
-        (notifications, "record"),
+        (search_words, "store_new"),
+        (timeline, "line"),
+        (notifications, "_staff_received"),
+        (notifications.Email.objects, "bulk_create"),
+        (notifications, "line"),
+        (Event.objects, "bulk_create"),
     ],
-    ids=["screening", "consents", "the first event", "the second mail", "the last event"],
+    ids=[
+        *("screening", "consents", "search words", "the first event", "the second mail"),
+        *("queueing", "the last event", "storing the events"),
+    ],
 )
 def test_when_any_part_fails_nothing_is_stored(practice, monkeypatch, module, name):
     def broken(*args, **kwargs):

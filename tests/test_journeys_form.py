@@ -122,7 +122,7 @@ def test_an_expired_form_comes_back_with_everything_and_can_be_sent(
     problems.allow("403 (Forbidden)")
     page.goto(FORM)
     fill_in(page)
-    page.context.clear_cookies(name="csrftoken")
+    page.context.clear_cookies(name="csrf")
 
     send(page)
 

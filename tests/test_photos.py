@@ -298,16 +298,16 @@ def test_files_of_a_transaction_that_fails_are_deleted(request_, folder, monkeyp
 
 
 def test_a_full_disk_leaves_neither_rows_nor_files(request_, folder, monkeypatch):
-    store = photos._store
+    write = photos._write
     written = []
 
     def until_the_disk_is_full(*args):
         if written:
             raise OSError(28, os.strerror(28))
-        written.append(store(*args))
+        written.append(write(*args))
         return written[0]
 
-    monkeypatch.setattr(photos, "_store", until_the_disk_is_full)
+    monkeypatch.setattr(photos, "_write", until_the_disk_is_full)
 
     with pytest.raises(OSError, match="space"):
         photos.add(request_, [("Front", image()), ("Left side", image())], by="Patient")

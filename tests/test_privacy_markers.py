@@ -137,8 +137,8 @@ def test_who_the_patient_is_stands_in_the_request_and_where_the_mail_goes_and_no
     stored, field
 ):
     allowed = {f"{REQUESTS}.{field}"}
-    if field == "email":
-        allowed |= {"post_office_email.to"}
+    if field == "email":  # Staff find the request by it.
+        allowed |= {"post_office_email.to", "consultations_searchword.word"}
     if field == "preferred_name":  # The mail greets by it.
         allowed |= {"post_office_email.message", "post_office_email.html_message"}
 

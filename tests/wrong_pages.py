@@ -6,6 +6,7 @@ So a browser can look at them without anything being broken.
 from django.shortcuts import render
 from django.urls import include, path
 
+from consultations import form_facts
 from consultations.forms import ConsultationForm
 
 
@@ -15,14 +16,17 @@ def wrong_page(request, template):
 
 def form_in_trouble(request, trouble):
     contexts = {
-        "errors": {"form": ConsultationForm({"email": "nobody"})},
-        "down": {"form": ConsultationForm(without_database=True), "is_down": True},
+        "errors": {"form": ConsultationForm({"email": "nobody"}, facts=form_facts.current())},
+        "down": {"form": ConsultationForm(), "is_down": True},
         "not-received": {
-            "form": ConsultationForm(initial={"full_name": "Ada"}, without_database=True),
+            "form": ConsultationForm(initial={"full_name": "Ada"}),
             "is_down": True,
             "was_not_received": True,
         },
-        "expired": {"form": ConsultationForm({"full_name": "Ada"}), "was_expired": True},
+        "expired": {
+            "form": ConsultationForm({"full_name": "Ada"}, facts=form_facts.current()),
+            "was_expired": True,
+        },
     }
     return render(request, "consultations/consultation.html", contexts[trouble])
 

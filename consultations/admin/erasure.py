@@ -1,7 +1,11 @@
 """Erasing what a person left with us, once a manager has typed which request."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.shortcuts import redirect
+from django.utils.decorators import method_decorator
+
+from practice.sign_in import recently_confirmed
 
 from .. import privacy
 from ..record_forms import EraseForm
@@ -10,6 +14,7 @@ INBOX = "admin:consultations_consultationrequest_changelist"
 HELD = "It is under a legal hold, which has to be released first."
 
 
+@method_decorator(recently_confirmed)
 def erase_view(admin, request, row):
     form = EraseForm(request.POST if request.method == "POST" else None, row=row)
     if form.is_bound and form.is_valid():
@@ -33,4 +38,5 @@ def erase_view(admin, request, row):
         merged=row.duplicates.defer("message"),
         photo_count=row.photos.count(),
         event_count=row.events.count(),
+        audit_years=settings.AUDIT_YEARS,
     )

@@ -3,6 +3,9 @@
 from django.http import FileResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
+from django.utils.decorators import method_decorator
+
+from practice.sign_in import recently_confirmed
 
 from .. import export
 from ..record_forms import ExportForm
@@ -11,6 +14,7 @@ from . import inbox
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
+@method_decorator(recently_confirmed)
 def export_view(admin, request, rows, title, filters):
     """`rows` is what the person sees in the inbox now; `filters` leads back to it."""
     form = ExportForm(request.POST if request.method == "POST" else None)

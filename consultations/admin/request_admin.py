@@ -22,8 +22,8 @@ from practice.models import Practice
 
 from .. import presence, triage
 from ..models import ConsultationRequest
-from . import exporting, inbox, request_page, search, stale
-from .acts import ACTS, as_seen, done
+from . import exporting, inbox, request_page, retention, search, stale
+from .acts import ACTS, as_seen, done, is_number
 from .bulk import BULK_ACTS, perform
 from .pages import PAGES
 
@@ -73,6 +73,7 @@ class RequestAdmin(admin.ModelAdmin):
         several = [
             named("several/", self.bulk_view, "bulk"),
             named("export/", self.export_view, "export"),
+            named("erased-next/", self.retention_view, "retention"),
         ]
         return [*acts, *pages, *several, *super().get_urls()]
 
@@ -97,7 +98,7 @@ class RequestAdmin(admin.ModelAdmin):
             return self._remember_search(request)
         query, view = _query(request), _view(request)
         if query:
-            parts = inbox.newest_first(search.find(requests, query))
+            parts = (search.Found(requests, query, request.user),)
         else:
             parts = view.parts(view.within(requests, moment))
         page = inbox.page(parts, _number(request.GET.get("p")))
@@ -228,10 +229,16 @@ class RequestAdmin(admin.ModelAdmin):
         query, view = _query(request), _view(request)
         rows = self.get_queryset(request)
         if query:
-            rows, title = search.find(rows, query), "What your search found"
+            rows = search.Found(rows, query, request.user).every()
+            title = "What your search found"
         else:
             rows, title = view.within(rows, inbox.Moment.of(request.user)), view.label
         return exporting.export_view(self, request, rows, title, _filters(request))
+
+    def retention_view(self, request):
+        if not request.user.has_perm("consultations.erase_request"):
+            raise PermissionDenied
+        return retention.retention_view(self, request)
 
     def bulk_view(self, request):
         if not (self.has_view_permission(request) and self.has_triage_permission(request)):
@@ -239,7 +246,7 @@ class RequestAdmin(admin.ModelAdmin):
         if request.method != "POST":
             return redirect("admin:consultations_consultationrequest_changelist")
         act = BULK_ACTS.get(request.POST.get("act"))
-        numbers = {int(each) for each in request.POST.getlist(CHOSEN) if each.isdecimal()}
+        numbers = {int(each) for each in request.POST.getlist(CHOSEN) if is_number(each)}
         back_to = _next(request) or reverse("admin:consultations_consultationrequest_changelist")
         if act is None or not numbers:
             self.message_user(request, "Tick the requests first.", messages.WARNING)

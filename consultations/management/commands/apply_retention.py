@@ -1,9 +1,10 @@
 """Erases the requests whose time is over."""
 
-from django.core.management.base import BaseCommand
-from django.db.models import Count
+from datetime import timedelta
 
-from consultations import privacy
+from django.core.management.base import BaseCommand
+
+from consultations import privacy, retention_preview
 
 
 class Command(BaseCommand):
@@ -13,13 +14,20 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="Only say what would be erased.")
 
     def handle(self, *, dry_run, **options):
-        due = privacy.due_for_erasure()
         if dry_run:
-            for row in due.values("status").annotate(number=Count("pk")).order_by("status"):
-                self.stdout.write(f"{row['number']} {row['status']}")
-            self.stdout.write(f"{due.count()} requests would be erased. Nothing was changed.")
+            self.say_what_is_due()
             return
         counts = privacy.apply_retention()
         for kind, number in sorted(counts.items()):
             self.stdout.write(f"{number} {kind}")
         self.stdout.write(f"{counts['ConsultationRequest']} requests were erased.")
+
+    def say_what_is_due(self):
+        due = retention_preview.preview(ahead=timedelta())
+        for _, kinds in due.days:
+            for kind, number in sorted(kinds.items()):
+                self.stdout.write(f"{number} {kind.lower()}")
+        for what, number in due.parts:
+            self.stdout.write(f"{number} {what}")
+        self.stdout.write(f"{len(due.held)} kept by a legal hold")
+        self.stdout.write(f"{due.number} requests would be erased. Nothing was changed.")

@@ -1,0 +1,96 @@
+"""What the form keeps in the process is as true as if it were fetched for each visit."""
+
+import re
+from datetime import time, timedelta
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from consultations.models import ConsultationRequest
+from practice.models import OpeningHours
+from procedures.models import Procedure
+
+pytestmark = pytest.mark.django_db
+FORM = "/consultation/"
+
+
+def shown(path=FORM):
+    return Client().get(path).content.decode()
+
+
+def test_a_new_name_is_in_the_form_at_the_next_visit(practice, procedure):
+    assert "Rhinoplasty" in shown()
+    procedure.name = "Nose surgery"
+    procedure.save()
+    page = shown()
+    assert "Nose surgery" in page
+    assert "Rhinoplasty" not in page
+
+
+def test_a_change_that_bypasses_the_models_is_noticed_as_well(practice, procedure):
+    assert "Rhinoplasty" in shown()
+    Procedure.objects.update(name="Nose surgery")
+    assert "Nose surgery" in shown()
+
+
+def test_a_page_that_was_withdrawn_is_neither_offered_nor_accepted(practice, procedure, answers):
+    shown()
+    Procedure.objects.update(status="withdrawn")
+    assert "Rhinoplasty" not in shown()
+    response = Client().post(FORM, answers | {"procedure": procedure.pk})
+    assert response.status_code == 200
+    assert "That choice is not one of the available choices." in response.content.decode()
+
+
+def test_a_scheduled_page_is_offered_at_its_time_and_not_before(practice, procedure):
+    start = timezone.now() + timedelta(hours=1)
+    Procedure.objects.update(status="scheduled", publish_at=start)
+    assert "Rhinoplasty" not in shown()
+    with time_machine.travel(start - timedelta(seconds=1), tick=False):
+        assert "Rhinoplasty" not in shown()
+    with time_machine.travel(start, tick=False):
+        assert "Rhinoplasty" in shown()
+
+
+def test_each_visit_has_its_own_ticket_and_its_own_choice(practice, procedure, surgeon):
+    pages = [
+        shown(),
+        shown(),
+        shown(f"{FORM}?procedure={procedure.slug}"),
+        shown(f"{FORM}?surgeon={surgeon.slug}"),
+        shown(),
+    ]
+    tickets = [re.search(r'name="token" value="([^"]+)"', page)[1] for page in pages]
+    assert len(set(tickets)) == 5
+    chosen = [re.findall(r'<option value="(\d+)" selected', page) for page in pages]
+    assert chosen == [[], [], [str(procedure.pk)], [str(surgeon.pk)], []]
+
+
+def test_what_one_patient_typed_is_on_nobody_else_s_form(practice, answers):
+    shown()
+    Client().post(FORM, answers | {"full_name": "Marker Person", "message": ""})
+    assert "Marker Person" not in shown()
+
+
+def test_new_opening_hours_hold_for_the_next_request(practice, location, answers):
+    Client().post(FORM, answers)
+    OpeningHours.objects.filter(location=location).update(opens=time(0), closes=time(0, 30))
+    Client().post(FORM, answers | {"message": "Another one."})
+    first, second = ConsultationRequest.objects.order_by("pk")
+    assert second.respond_by - first.respond_by > timedelta(days=1)
+
+
+def test_a_send_costs_few_queries(practice, procedure, surgeon, answers):
+    client = Client()
+    client.get(FORM)
+    sent = answers | {"procedure": procedure.pk, "surgeon": surgeon.pk}
+    with CaptureQueriesContext(connection) as captured:
+        response = client.post(FORM, sent, REMOTE_ADDR="203.0.113.9")
+    assert response.status_code == 302
+    # Version, earlier sends, same person, two counts; request, words, consents, mails, events.
+    work = [query for query in captured if not query["sql"].startswith(("SAVEPOINT", "RELEASE"))]
+    assert len(work) == 10
