@@ -5,6 +5,7 @@ from django.db import transaction
 from . import photos
 from .consents import CHANGEABLE
 from .models import Consent, Event
+from .privacy import Held
 from .timeline import PATIENT, record
 from .triage import update_as_seen
 
@@ -41,7 +42,13 @@ def change(request, seen, answers, *, by, how=""):
 
 
 def take_back_photographs(request):
-    """Deletes every photograph of the request, files included, as the patient asks; how many."""
+    """Deletes every photograph of the request, files included, as the patient asks; how many.
+
+    Raises privacy.Held under a legal hold: then the wish is recorded, and nothing deleted.
+    """
+    if _is_held(request):
+        record(request, Event.Kind.PATIENT, PATIENT, "Asked for the photographs to be deleted")
+        raise Held("The photographs of a request under legal hold are kept.")
     with transaction.atomic():
         # Locked, because a new encryption key gives photographs new files.
         pictures = list(request.photos.select_for_update())
@@ -53,3 +60,9 @@ def take_back_photographs(request):
         record(request, Event.Kind.PHOTO, PATIENT, words)
         transaction.on_commit(lambda: [photos.delete_file(each) for each in pictures])
     return count
+
+
+def _is_held(request):
+    """As it is now: the hold may have been put on since the page was opened."""
+    rows = type(request).objects.filter(pk=request.pk, legal_hold=True)
+    return rows.exists() and request.photos.exists()

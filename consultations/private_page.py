@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from . import consent_changes, patient_acts, photos, private_link
 from .choices import AWAITING, Status
 from .forms import ConsentsForm, ContactForm, PhotoForm
+from .privacy import Held
 from .timeline import PATIENT
 from .triage import NEXT, TriageError
 
@@ -20,6 +21,10 @@ logger = logging.getLogger(__name__)
 NOT_STORED = (
     "We could not store your photographs just now, so none of them has arrived. Your request "
     "itself is safe. Please choose them again in a few minutes."
+)
+KEPT_BY_LAW = (
+    "We have noted your wish. The law makes us keep your photographs for now; we delete them as "
+    "soon as we may. Call us if you have questions."
 )
 # A suspect may be a person: their page says the same as everybody's.
 UNANSWERED = (*AWAITING, Status.QUARANTINED, Status.SPAM)
@@ -106,9 +111,13 @@ def change_consents(http_request, stored, token):
 @require_POST
 @behind_the_link
 def take_back_photos(http_request, stored, token):
-    count = consent_changes.take_back_photographs(stored)
-    if count:
-        messages.success(http_request, "Your photographs are deleted.")
+    try:
+        count = consent_changes.take_back_photographs(stored)
+    except Held:
+        messages.info(http_request, KEPT_BY_LAW)
+    else:
+        if count:
+            messages.success(http_request, "Your photographs are deleted.")
     return redirect("private_page", token=token)
 
 

@@ -227,7 +227,12 @@ def test_a_full_disk_is_noticed_beforehand(full, folder, monkeypatch):
 # --- Its keys ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", ["age1", "AGE-SECRET-KEY-1X", RECIPIENT[:-1], RECIPIENT + "q"])
+@pytest.mark.parametrize(
+    "value",
+    ["age1", "AGE-SECRET-KEY-1X", RECIPIENT[:-1], RECIPIENT + "q"],
+    # The pair is made anew with each run; the workers must agree on the tests' names.
+    ids=["no key", "the private half", "too short", "too long"],
+)
 def test_a_wrong_recipient_is_refused_at_the_start(value):
     backup_recipients([])
     backup_recipients([RECIPIENT, RECIPIENT])

@@ -127,3 +127,15 @@ def test_taking_back_none_says_and_records_nothing(client, row):
     client.post(f"{private_link.path(row)}photos/delete/")
 
     assert not Event.objects.filter(request=row, kind="photo").exists()
+
+
+def test_a_legal_hold_keeps_the_photographs_and_the_patient_is_told(client, row):
+    photos.add(row, [("Front", Image.new("RGB", (40, 30)))], by="Patient")
+    type(row).objects.filter(pk=row.pk).update(legal_hold=True)
+
+    response = client.post(f"{private_link.path(row)}photos/delete/", follow=True)
+
+    assert "The law makes us keep your photographs for now" in response.content.decode()
+    assert photos.read(Photo.objects.get())
+    asked = Event.objects.get(request=row, kind="patient")
+    assert asked.summary == "Asked for the photographs to be deleted"

@@ -189,3 +189,13 @@ def test_every_field_of_a_request_is_either_copied_or_left_out_on_purpose():
         *person_data.NOTED,
         *person_data.NOT_COPIED,
     }
+
+
+def test_the_timeline_says_that_a_copy_was_made_and_why(client, row, manager):
+    made(client, row)
+
+    event = row.events.get(kind="noted")
+    assert event.by == manager
+    assert event.summary == "Copy of everything made for the patient"
+    assert event.note == REASON
+    assert REASON not in event.summary

@@ -106,8 +106,9 @@ class Attack:
             while not self.is_over.wait(1) and line.recv(1):
                 self.counted["bytes read slowly"] += 1
 
-    def send_something_huge(self, path, is_announced):
-        self.answers.append((path, is_announced, send_huge(self.site, path, is_announced)))
+    def send_something_huge(self, path, is_announced, method="POST"):
+        answer = send_huge(self.site, path, is_announced, method)
+        self.answers.append((method, path, answer and answer.status_code))
         self.is_over.wait(1)
 
 
@@ -116,14 +117,14 @@ def head(method, path, *lines):
     return "\r\n".join([*start, "", ""]).encode()
 
 
-def send_huge(site, path, is_announced):
+def send_huge(site, path, is_announced, method="POST"):
     """Sends 100 MB or as much as is taken; what is answered, or None when nothing is."""
     size = f"Content-Length: {HUGE}" if is_announced else "Transfer-Encoding: chunked"
     kind = "Content-Type: multipart/form-data; boundary=b"
     piece = b"a" * (256 * 1024)
     framed = piece if is_announced else b"%x\r\n%b\r\n" % (len(piece), piece)
     with closing(site.line(20)) as line:
-        line.sendall(head("POST", path, size, kind))
+        line.sendall(head(method, path, size, kind))
         with suppress(OSError):
             for _ in range(HUGE // len(piece)):
                 if select.select([line], [], [], 0)[0]:
@@ -201,6 +202,7 @@ def test_others_are_served_while_slow_and_huge_requests_come_in(site, door):
     for path in (FORM, "/consultation/request/unknown/photos/"):
         for is_announced in (True, False):
             attack.add(attack.send_something_huge, path, is_announced)
+    attack.add(attack.send_something_huge, "/", False, "GET")
     with attack:
         visitors = [Visitors(door, attack.is_over) for _ in range(2)]
         for each in visitors:
@@ -216,7 +218,7 @@ def test_others_are_served_while_slow_and_huge_requests_come_in(site, door):
     # Then others wait no longer than people bear, and whoever asks is received
     seconds = [each for visitor in visitors for each in visitor.seconds]
     statuses = sum((visitor.statuses for visitor in visitors), Counter())
-    refused = Counter((path, answer and answer.status_code) for path, _, answer in attack.answers)
+    refused = Counter(attack.answers)
     logger.info(
         "%s pages, median %.0f ms, 95%% within %.0f ms; %s; huge: %s; gunicorn %.0f MB, then %.0f",
         *(len(seconds), median(seconds) * 1000, quantiles(seconds, n=20)[-1] * 1000),
@@ -231,7 +233,7 @@ def test_others_are_served_while_slow_and_huge_requests_come_in(site, door):
     assert attack.counted["opened"] >= 200
     assert attack.counted["headers given up by the proxy"] >= 200
     assert attack.counted["bodies broken off"] >= 20
-    assert {status for _, status in refused} == {413}
+    assert {status for _, _, status in refused} == {413}
     assert during - before < 40
 
 

@@ -8,10 +8,12 @@ from django.utils.decorators import method_decorator
 from practice.sign_in import recently_confirmed
 
 from .. import export, person_data
-from ..models import ConsultationRequest
+from ..models import ConsultationRequest, Event
 from ..record_forms import HandOverForm
+from ..timeline import record
 
 KIND = "copy for the person"
+DONE = "Copy of everything made for the patient"
 
 
 @method_decorator(recently_confirmed)
@@ -35,6 +37,8 @@ def hand_over_view(admin, request, row):
 def _file(rows, row, user, answers):
     with_notes = answers["with_notes"]
     export.record(rows, by=user, reason=answers["reason"], kind=KIND, with_health=True)
+    for each in rows.defer("message"):
+        record(each, Event.Kind.NOTED, user, DONE, note=answers["reason"])
     pieces = person_data.pieces(
         rows.select_related("procedure", "surgeon", "owner"), with_notes=with_notes
     )
