@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from practice.content_version import content_version
 from practice.hours import Calendar
-from practice.models import Practice, Surgeon
+from practice.models import Location, Practice, Surgeon
 from practice.publishing import Publishable
 from procedures.models import Procedure
 
@@ -24,11 +24,12 @@ class Facts:
     version: int
     until: datetime | None
     practice: Practice
+    main_location: Location | None
     calendar: Calendar
     procedures: tuple[Procedure, ...]
     surgeons: tuple[Surgeon, ...]
-    # The fields of the form before anything is typed, by what is preselected.
-    fresh_fields: dict[tuple, str] = field(default_factory=dict)
+    # The page of the form before anything is typed, by what is preselected.
+    fresh_pages: dict[tuple, str] = field(default_factory=dict)
 
     def still_hold(self, version):
         return self.version == version and (self.until is None or timezone.now() < self.until)
@@ -60,6 +61,7 @@ def _fetched(version):
         version,
         _next_start(),
         practice,
+        Location.objects.published().filter(is_main=True).first(),
         practice.calendar(),
         tuple(procedures),
         tuple(surgeons),
@@ -72,7 +74,7 @@ def _next_start():
         model.objects.filter(
             status=Publishable.Status.SCHEDULED, publish_at__gt=timezone.now()
         ).order_by("publish_at")
-        for model in (Procedure, Surgeon)
+        for model in (Location, Procedure, Surgeon)
     )
     firsts = (rows.values_list("publish_at", flat=True).first() for rows in starts)
     return min((first for first in firsts if first), default=None)

@@ -20,12 +20,12 @@ from .search_words import SearchWord
 AHEAD = timedelta(days=30)
 LISTED = 200
 PARTS = (
-    ("lines of timelines", Event),
-    ("contacts", ContactAttempt),
-    ("consents", Consent),
-    ("photographs", Photo),
-    ("words for the search", SearchWord),
-    ("marks of who is looking", Presence),
+    ("line of a timeline", Event),
+    ("contact", ContactAttempt),
+    ("consent", Consent),
+    ("photograph", Photo),
+    ("word for the search", SearchWord),
+    ("mark of who is looking", Presence),
 )
 
 
@@ -95,4 +95,4 @@ def _parts(due):
     changes = LogEntry.objects.filter(
         content_type=ContentType.objects.get_for_model(ConsultationRequest), object_id__in=keys
     ).exclude(action=LogEntry.Action.ACCESS)
-    return [*found, ("mails", there), ("audit entries about changes", changes.count())]
+    return [*found, ("mail", there), ("audit entry about a change", changes.count())]

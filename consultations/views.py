@@ -4,11 +4,12 @@ import logging
 import time
 import uuid
 
-from crispy_forms.utils import render_crispy_form
 from django.core import signing
 from django.db import Error as AnyDatabaseError
-from django.http import Http404
+from django.http import Http404, HttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -20,6 +21,9 @@ from .models import ConsultationRequest
 
 logger = logging.getLogger(__name__)
 FORM_SALT = "consultations.form"
+TEMPLATE = "consultations/consultation.html"
+# Where a kept page has what each visitor gets for themselves.
+TICKET_HERE, CSRF_HERE = "the-ticket-goes-here", "the-csrf-token-goes-here"
 RECEIPT = signing.Signer(salt="consultations.received")
 
 
@@ -44,10 +48,14 @@ def received(request, receipt):
         raise Http404 from None
     context = {"reference": reference}
     try:
-        stored = get_object_or_404(ConsultationRequest, reference=reference)
+        facts = form_facts.current()
+        requests = ConsultationRequest.objects.defer("message")  # It is not shown back.
+        stored = get_object_or_404(requests, reference=reference)
     except AnyDatabaseError:
         return render(request, "consultations/received.html", context, status=503)
     context |= {
+        "practice": facts.practice,
+        "main_location": facts.main_location,
         "stored": stored,
         "private_page": private_link.path(stored),
         "meant_email": likely_meant(stored.email),
@@ -91,19 +99,20 @@ def _receive(request):
 
 
 def _fresh_page(request, facts):
-    """The form before anything is typed. Only its ticket differs from one visit to the next, so
-    the rest of its fields is kept as HTML."""
+    """The form before anything is typed: kept as HTML, but for its ticket and CSRF token."""
     came_from = _came_from(request, facts)
-    form = ConsultationForm(initial=came_from | _ticket(came_from), facts=facts)
     preselected = tuple(page and page.pk for page in came_from.values())
-    if preselected not in facts.fresh_fields:
-        facts.fresh_fields[preselected] = render_crispy_form(form)
-    return _page(request, form, fields=facts.fresh_fields[preselected])
+    if preselected not in facts.fresh_pages:
+        form = ConsultationForm(initial=came_from | {"token": TICKET_HERE}, facts=facts)
+        context = {"form": form, "csrf_token": CSRF_HERE}
+        facts.fresh_pages[preselected] = render_to_string(TEMPLATE, context, request)
+    page = facts.fresh_pages[preselected].replace(TICKET_HERE, _ticket(came_from))
+    return HttpResponse(page.replace(CSRF_HERE, get_token(request)))
 
 
 def _page(request, form, status=200, **context):
     context |= {"form": form}
-    return render(request, "consultations/consultation.html", context, status=status)
+    return render(request, TEMPLATE, context, status=status)
 
 
 def _not_received(request, error):
@@ -132,7 +141,7 @@ def _ticket(came_from):
     ticket = {"token": uuid.uuid4().hex, "origin": origin, "opened_at": time.time()}
     if procedure:
         ticket |= {"procedure": procedure.pk, "version": procedure.content_version}
-    return {"token": signing.dumps(ticket, salt=FORM_SALT)}
+    return signing.dumps(ticket, salt=FORM_SALT)
 
 
 def _read_ticket(text):

@@ -21,9 +21,10 @@ class PracticeConfig(AppConfig):
     )
 
     def ready(self):
-        from . import audit, content_version, sessions
+        from . import audit, content_version, migration_safety, sessions
 
         audit.register()
+        migration_safety.watch()
         content_version.watch()
         sessions.watch(self.get_model("User"))
 

@@ -1,11 +1,17 @@
 """The practice's own pages, hours and staff accounts leave a record of who changed what."""
 
+import logging
+
 from allauth.mfa.models import Authenticator
 from auditlog.middleware import AuditlogMiddleware
 from auditlog.registry import auditlog
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.dispatch import receiver
 
 from .headers import STAFF_PATHS
 from .models import Closure, Location, OpeningHours, Practice, Surgeon, User
+
+logger = logging.getLogger("practice.sign_in")
 
 # Numbers that follow from a change and say nothing about it.
 DERIVED = ["content_version", "content_changed_at", "changed_at"]
@@ -23,6 +29,23 @@ class StaffAuditMiddleware(AuditlogMiddleware):
         if not request.path.startswith(STAFF_PATHS):
             return None
         return AuditlogMiddleware._get_actor(request)
+
+
+@receiver(user_logged_in)
+def _log_sign_in(user, **kwargs):
+    logger.info("Account %s signed in.", user.pk)
+
+
+@receiver(user_logged_out)
+def _log_sign_out(user, **kwargs):
+    if user is not None:
+        logger.info("Account %s signed out.", user.pk)
+
+
+@receiver(user_login_failed)
+def _log_failure(**kwargs):
+    """Whose name was tried is not said: people type their password there by mistake."""
+    logger.warning("A sign-in failed: name or password was wrong.")
 
 
 def register():

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from http import HTTPStatus
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
@@ -34,6 +35,8 @@ class ErrorMailHandler(logging.Handler):
     def emit(self, record):
         if record.name.startswith("django.security.") or record.name == __name__:
             return
+        if getattr(record, "status_code", None) == HTTPStatus.SERVICE_UNAVAILABLE:
+            return  # An answer on purpose, as of /readyz; what is wrong has a line of its own.
         try:
             title, body = described(record)
             unsent = self.counted.take(place(record))

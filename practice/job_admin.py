@@ -35,6 +35,11 @@ class JobRunAdmin(ReadOnlyAdmin, admin.ModelAdmin):
             *super().get_urls(),
         ]
 
+    def changelist_view(self, request, extra_context=None):
+        return super().changelist_view(
+            request, {"title": "Background jobs"} | (extra_context or {})
+        )
+
     def get_list_display(self, request):
         may_run = request.user.has_perm("practice.change_jobrun")
         return self.list_display if may_run else self.list_display[:-1]
@@ -80,7 +85,9 @@ class JobRunAdmin(ReadOnlyAdmin, admin.ModelAdmin):
     def took(self, run):
         if run.seconds is None:
             return "–"
-        return f"{run.seconds:.1f} s" if run.seconds < 60 else f"{run.seconds / 60:.0f} min"
+        if run.seconds < 60:
+            return f"{run.seconds:.1f}\N{NO-BREAK SPACE}s"
+        return f"{run.seconds / 60:.0f}\N{NO-BREAK SPACE}min"
 
     @admin.display(description="last error", ordering="failures")
     def trouble(self, run):
@@ -105,10 +112,10 @@ class JobRunAdmin(ReadOnlyAdmin, admin.ModelAdmin):
     def run_now(self, run):
         if run.job in NOT_ASKED_FOR or run.due_at is None:
             return ""
-        # The form around it, with its token, is the list's own; see the template.
+        # The list stands in a form of the admin's own, which brings the token.
         return format_html(
-            '<button type="submit" form="run-job" formaction="{}">Run now'
-            '<span class="visually-hidden">: {}</span></button>',
+            '<button type="submit" class="button" formaction="{}">Run now'
+            ' <span class="visually-hidden">{}</span></button>',
             reverse("admin:practice_jobrun_run", args=[run.job]),
             _name(run),
         )

@@ -37,7 +37,11 @@ LOCKS = (
 )
 
 
-@register(deploy=True)
+def watch():
+    """Called once when the apps are ready."""
+    register(check_migrations, deploy=True)
+
+
 def check_migrations(**kwargs):
     return [Finding(f"{name}: {words}", id="practice.W001") for name, words in findings()]
 

@@ -15,6 +15,8 @@ from django.core.files.base import ContentFile
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
+pytest.register_assert_rewrite("tests.two_servers")  # Fixtures of some modules only.
+
 PASSWORD = "correct horse battery staple"
 DRAWING = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20">'

@@ -92,7 +92,7 @@ class Door:
         }
         with (folder / "caddy.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [CADDY, "run", "--config", "/tmp/w/brk/Caddyfile"],
+                [CADDY, "run", "--config", str(ROOT / "deploy/Caddyfile")],
                 env=self.environment,
                 stdout=log,
                 stderr=log,

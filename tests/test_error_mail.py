@@ -135,3 +135,10 @@ def test_a_dead_mail_server_harms_nobody(handler, settings, caplog):
         assert sent() == []
 
     assert "An error mail could not be sent" in caplog.text
+
+
+def test_a_red_light_is_an_answer_and_not_an_error(handler, db):
+    response = Client().get("/readyz")  # No worker runs in the tests.
+
+    assert response.status_code == 503
+    assert sent() == []

@@ -70,6 +70,18 @@ def test_each_visit_has_its_own_ticket_and_its_own_choice(practice, procedure, s
     assert chosen == [[], [], [str(procedure.pk)], [str(surgeon.pk)], []]
 
 
+def test_the_token_against_forged_forms_is_each_visitor_s_own(practice, answers):
+    visitors = [Client(enforce_csrf_checks=True) for _ in range(2)]
+    tokens = [
+        re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)[1]
+        for page in (visitor.get(FORM).content.decode() for visitor in visitors)
+    ]
+    assert [visitor.post(FORM, answers).status_code for visitor in visitors] == [403, 403]
+    own = answers | {"csrfmiddlewaretoken": tokens[0]}
+    assert visitors[1].post(FORM, own).status_code == 403
+    assert visitors[0].post(FORM, own).status_code == 302
+
+
 def test_what_one_patient_typed_is_on_nobody_else_s_form(practice, answers):
     shown()
     Client().post(FORM, answers | {"full_name": "Marker Person", "message": ""})

@@ -58,7 +58,7 @@ def test_a_job_is_run_and_a_request_held_back_by_hand(open_page, sign_in, manage
     sign_in(page, manager)
 
     page.goto(LIST)
-    page.get_by_role("button", name="Run now: Retention").click()
+    page.get_by_role("button", name="Run now Retention").click()
     assert page.get_by_text("“Retention” runs as soon as the worker has a moment.").is_visible()
     assert JobRun.objects.get(job="retention").is_asked_for
 

@@ -363,11 +363,11 @@ def test_the_preview_says_what_goes_when_and_what_goes_with_it(
     assert found.number == 2
     assert [kinds for _, kinds in found.days] == [{"Spam": 1}, {"Closed": 1}]
     assert (found.days[1][0] - found.days[0][0]).days in (9, 10, 11)
-    assert dict(found.parts)["mails"] == 2
-    assert dict(found.parts)["photographs"] == 1
+    assert dict(found.parts)["mail"] == 2
+    assert dict(found.parts)["photograph"] == 1
     assert row.reference in page
     assert later.reference not in page
-    assert "2 mails" in page
+    assert "2 × mail" in page
     assert row.full_name not in page
     assert dump.columns("consultations_consultationrequest") == before
 

@@ -353,3 +353,21 @@ def test_a_changed_address_is_told_to_the_old_one(
 def test_the_admin_s_own_password_page_leads_to_the_one_that_is_watched(coordinator, signed_in):
     answer = signed_in(coordinator).get("/admin/password_change/")
     assert answer["Location"] == "/staff/password/change/"
+
+
+# --- In the log ------------------------------------------------------------------------------
+
+
+def test_the_log_says_who_came_and_that_somebody_failed_and_no_name(coordinator, caplog):
+    caplog.set_level("INFO", logger="practice.sign_in")
+    client = Client()
+    client.post("/staff/login/", {"login": "carla", "password": "guessed wrongly"})
+    client.force_login(coordinator)
+    client.post("/staff/logout/")
+
+    assert [record.getMessage() for record in caplog.records if "sign_in" in record.name] == [
+        "A sign-in failed: name or password was wrong.",
+        f"Account {coordinator.pk} signed in.",
+        f"Account {coordinator.pk} signed out.",
+    ]
+    assert "carla" not in caplog.text.lower()

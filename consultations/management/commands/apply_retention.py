@@ -28,6 +28,6 @@ class Command(BaseCommand):
             for kind, number in sorted(kinds.items()):
                 self.stdout.write(f"{number} {kind.lower()}")
         for what, number in due.parts:
-            self.stdout.write(f"{number} {what}")
+            self.stdout.write(f"{number} × {what}")
         self.stdout.write(f"{len(due.held)} kept by a legal hold")
         self.stdout.write(f"{due.number} requests would be erased. Nothing was changed.")
