@@ -108,7 +108,7 @@ class Site:
             "DJANGO_SETTINGS_MODULE": settings,
             "SECRET_KEY": secrets.token_urlsafe(48),
             "FIELD_ENCRYPTION_KEYS": _fernet_key(),
-            "ALLOWED_HOSTS": HOST,
+            "ALLOWED_HOSTS": f"{HOST},localhost",  # The second is for a browser.
             "SITE_URL": f"https://{HOST}",
             "DATABASE_URL": database_url,
             "EMAIL_URL": "smtp://127.0.0.1:9",
