@@ -153,6 +153,10 @@ def web_manifest(request):
     return JsonResponse(manifest, content_type="application/manifest+json")
 
 
+# As long as the database lets a picture's name be; file systems take 255.
+LONGEST_NAME = 200
+
+
 @require_safe
 def media(request, path):
     """An uploaded picture or drawing.
@@ -160,7 +164,7 @@ def media(request, path):
     Its name is made from its content, so it may be kept for ever; but a patient's picture
     is asked for anew each time, because consent can end at any moment.
     """
-    if "\0" in path:
+    if "\0" in path or len(path) > LONGEST_NAME:
         raise Http404
     cache_control = "public, max-age=31536000, immutable"
     if path.startswith("cases/"):

@@ -77,13 +77,13 @@ def headings(source):
 
 
 def inline_code(source):
-    """Styles and scripts within the page; only JSON-LD may stand there."""
+    """Styles and scripts within the page; only data may stand there, which runs nowhere."""
     found = []
     for each in tree(source).iter():
         if each.tag == "style" or each.get("style") is not None:
             found.append(f"style in {each.tag}")
         if each.tag == "script" and not each.get("src"):
-            if each.get("type") != "application/ld+json":
+            if each.get("type") not in ("application/ld+json", "application/json"):
                 found.append("script")
         found += [f"{name} in {each.tag}" for name in each.attrib if name.startswith("on")]
     return found

@@ -32,8 +32,9 @@ CHANGING = {"update", "delete", "bulk_update", "update_or_create", "_raw_delete"
 
 
 def test_no_code_changes_or_deletes_lines_of_the_timeline():
+    """Erasing alone may: it takes the erased request's reference out of others' lines."""
     found = [
-        f"{path}:{node.lineno} {ast.unparse(node)}"
+        f"{path}: {ast.unparse(node)}"
         for path, tree in product_code()
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute)
@@ -41,7 +42,7 @@ def test_no_code_changes_or_deletes_lines_of_the_timeline():
         and ("Event." in ast.unparse(node.value) or ".events" in ast.unparse(node.value))
     ]
 
-    assert found == []
+    assert found == ["consultations/privacy.py: Event.objects.filter(pk=event.pk).update"]
 
 
 @pytest.mark.django_db
