@@ -45,7 +45,9 @@ def test_a_name_is_found_however_it_is_written(a_request, found, name, queries):
         assert found(query) == [name], query
 
 
-@pytest.mark.parametrize("query", ["ada zz", "ada eve", "lovelacex", "a", "l", "da", "-", "@", "ada@"])
+@pytest.mark.parametrize(
+    "query", ["ada zz", "ada eve", "lovelacex", "a", "l", "da", "-", "@", "ada@"]
+)
 def test_every_typed_word_must_begin_a_word(a_request, found, query):
     a_request(full_name="Ada Lovelace", email="x@example.com", status="closed")
     assert found(query) == []
