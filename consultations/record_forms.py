@@ -2,6 +2,7 @@
 
 from django import forms
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from .consents import CHANGEABLE
 from .forms import ConsultationForm, no_angle_brackets
@@ -192,7 +193,8 @@ class ExportForm(forms.Form):
 
 class OthersField(forms.ModelMultipleChoiceField):
     def label_from_instance(self, row):
-        return f"{row.reference}: {row.full_name}, received {timezone.localdate(row.received_at)}"
+        day = date_format(timezone.localdate(row.received_at))
+        return f"{row.reference}: {row.full_name}, received {day}"
 
 
 class HandOverForm(ActForm):
