@@ -10,7 +10,10 @@ import os
 import django
 from django.conf import settings
 
-TEXT = "<!doctype html><title>Reference</title><p>" + "Plain facts, calmly told. " * 300
+TEXT = (
+    "<!doctype html><html lang=en><title>Reference</title>"
+    '<meta name=viewport content="width=device-width"><p>' + "Plain facts, calmly told. " * 300
+)
 THANKS = "<!doctype html><title>Thank you</title><p>We have it."
 FORM = """<!doctype html><title>Form</title>
 <form method="post">{% csrf_token %}{{ form }}<button>Send</button></form>"""
@@ -25,7 +28,7 @@ if not settings.configured:
         databases["default"] = dj_database_url.parse(os.environ["DATABASE_URL"], conn_max_age=60)
     settings.configure(
         SECRET_KEY=os.environ["SECRET_KEY"],
-        ALLOWED_HOSTS=["testserver"],
+        ALLOWED_HOSTS=["testserver", "localhost"],
         ROOT_URLCONF=__name__,
         DATABASES=databases,
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",

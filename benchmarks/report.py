@@ -31,7 +31,7 @@ EXPLAINED = {
     "weight": "Compressed bytes as a browser that knows Brotli gets them. The limit for HTML and "
     "style sheets is what fits into the first round trip of a new connection.",
     "lighthouse": "Lighthouse's simulated telephone, the median of three runs. The reference for "
-    "the largest contentful paint is a page of plain text from the same server.",
+    "the largest contentful paint is a page of plain text from a server of the same kind.",
 }
 ANCHORS = """Measured elsewhere in the same way, on another machine, as anchors and not as
 references: a bare Django view 3,160 requests/s; Wagtail 8 with its page cache 1,935; django CMS
