@@ -30,7 +30,7 @@ class Found:
     the others, newest first. A slice of it is a list."""
 
     def __init__(self, requests, query: str, user):
-        query = " ".join(query.split())
+        query = " ".join(query.replace("\0", " ").split())  # PostgreSQL takes no NUL.
         self.requests = requests
         self.by_reference = _by_reference(requests, query)
         self.words = _words(query)
