@@ -9,6 +9,7 @@ again in the next pass. So requests may arrive, and staff may edit, all the whil
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -22,25 +23,26 @@ TOKEN = r"(gAAAAA[\w=-]{94,})"  # noqa: S105 (the look of a Fernet token)
 AT_ONCE = 200
 
 
-class Place:
+class Place(ABC):
     """Where secrets are; `name` is table and column, for the operator."""
 
     name = ""
 
+    @abstractmethod
     def count(self):
-        raise NotImplementedError
+        """How many values there are to look at."""
 
+    @abstractmethod
     def batches(self):
         """Yields lists of (primary key, value as it is stored)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def keys(self, pk, value):
         """Fingerprints of the keys that a value depends on; None for each unknown one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def renew(self, batch):
         """Puts these values under the newest key where they are still as they were read."""
-        raise NotImplementedError
 
 
 class Column(Place):

@@ -10,7 +10,7 @@ from django.db import connection
 from environs import ValidationError
 
 from consultations import photos, privacy
-from consultations.models import ConsultationRequest, Event
+from consultations.models import ConsultationRequest, Event, Photo
 from practice import maintenance
 from practice.background import take_lease
 from practice.backups import making, tables
@@ -137,7 +137,7 @@ def test_it_shows_one_moment_though_requests_arrive_meanwhile(
 def test_a_photograph_erased_meanwhile_is_no_loss_and_one_that_is_missing_is(
     full, folder, monkeypatch
 ):
-    backup(folder)
+    backup(folder).rename(folder / "practice-20200101T000000Z.tar.age")
     read = making.Contents._files
 
     def files_after_an_erasure(contents, alias):
@@ -146,8 +146,10 @@ def test_a_photograph_erased_meanwhile_is_no_loss_and_one_that_is_missing_is(
         return read(contents, alias)
 
     monkeypatch.setattr(making.Contents, "_files", files_after_an_erasure)
-    folder.joinpath("practice-20200101T000000Z.tar.age").write_bytes(b"an old one")
-    call_command("backup", to=folder, keep=9, stdout=io.StringIO())  # No error.
+    call_command("backup", to=folder, keep=9, stdout=io.StringIO())  # Raises nothing.
+
+    assert not Photo.objects.exists()
+    assert len(list(folder.iterdir())) == 2
 
 
 def test_a_missing_file_is_said_and_then_no_older_backup_is_deleted(full, folder):
