@@ -8,6 +8,7 @@ class PracticeConfig(AppConfig):
     # Models whose rows no backup needs: a restored site begins without them.
     passing_models = (
         "practice.ContentVersion",
+        "practice.JobRun",
         "practice.Lease",
         "practice.StaffSession",
         "sessions.Session",

@@ -120,12 +120,13 @@ class MondaysAt:
 @dataclass(frozen=True)
 class Job:
     """`purpose` tells managers what it is for. One `in_steps` gets a Turn, and asks it between
-    its steps whether to go on; what it leaves is done in the next round."""
+    its steps whether to go on; what it leaves is done in the next round. A rule says when it
+    is `next_due`; one that another program runs has nothing to `run`."""
 
     name: str
     purpose: str
-    rule: Every | MondaysAt
-    run: Callable
+    rule: object
+    run: Callable | None
     in_steps: bool = False
     is_on: Callable = lambda: True
 

@@ -9,13 +9,15 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.timesince import timesince, timeuntil
 
+from .backups.record import BACKUP
 from .health import HEARTBEAT
 from .models import JobRun
 from .read_only_admin import ReadOnlyAdmin
 
 CHANGELIST = "admin:practice_jobrun_changelist"
 NAMES = {HEARTBEAT: "The worker itself", "mail": "Mail"}
-NOT_ASKED_FOR = (HEARTBEAT, "mail")  # They run all the time.
+# The first two run all the time, the last is the server's.
+NOT_ASKED_FOR = (HEARTBEAT, "mail", BACKUP.name)
 
 
 @admin.register(JobRun)

@@ -75,6 +75,8 @@ MONITORING_URL = env.ping("MONITORING_URL", "", is_development=DEBUG)
 # The daily request that walks the whole way; by SELF_TEST_URL when SITE_URL leads elsewhere.
 SELF_TEST = env.bool("SELF_TEST", not DEBUG)
 SELF_TEST_URL = env.site_url("SELF_TEST_URL", "", hosts=None, is_development=True)
+# How often the server's timer makes a backup; 0 where nobody expects any.
+BACKUP_EVERY_HOURS = env.int("BACKUP_EVERY_HOURS", 0, validate=environment.between(0, 24 * 31))
 AUDIT_YEARS = env.int("AUDIT_YEARS", 6, validate=environment.between(1, 30))
 env.seal()
 
@@ -146,8 +148,7 @@ MIDDLEWARE = [
     "practice.request_log.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    # Adds random padding, so that the length of a page tells nothing of the tokens in it.
-    "django.middleware.gzip.GZipMiddleware",
+    "practice.compression.CompressionMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -213,7 +214,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
-USE_I18N = True
+USE_I18N = False  # One language; looking up English for English is a tenth of a page.
 PHONENUMBER_DEFAULT_REGION = "US"
 PHONENUMBER_DB_FORMAT = "E164"
 PHONENUMBER_DEFAULT_FORMAT = "INTERNATIONAL"

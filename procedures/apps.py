@@ -4,6 +4,8 @@ from django.apps import AppConfig
 class ProceduresConfig(AppConfig):
     name = "procedures"
     default_auto_field = "django.db.models.BigAutoField"
+    # Folders of patients' pictures: one that no row names stays no longer than it must.
+    patients_pictures = ("cases/",)
 
     def ready(self):
         from . import audit

@@ -5,6 +5,7 @@ import stat
 from types import SimpleNamespace
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.db import connection
 from environs import ValidationError
@@ -188,6 +189,43 @@ def test_older_ones_go_once_the_new_one_is_there(full, folder):
     path = backup(folder, keep=3)
 
     assert names_in(folder) == [*older[2:], path.name, "practice-notes.txt"]
+
+
+@pytest.mark.parametrize("taken", ["practice-{}.tar.age", ".practice-{}.tar.age.part"])
+def test_a_backup_of_the_same_second_is_not_overwritten(full, folder, taken):
+    folder.mkdir()
+    with time_machine.travel("2026-11-24T03:15:00Z", tick=False):
+        other = folder / taken.format("20261124T031500Z")
+        other.write_bytes(b"of another")
+
+        path = backup(folder, keep=3)
+
+    assert path.name == "practice-20261124T031501Z.tar.age"
+    assert other.read_bytes() == b"of another"
+    assert names_in(folder) == sorted([other.name, path.name])
+
+
+def test_a_file_that_appears_while_others_are_waited_for_is_not_overwritten(
+    full, tmp_path, monkeypatch
+):
+    chosen = tmp_path / "chosen.tar.age"
+    monkeypatch.setattr(making, "refuse_a_full_disk", lambda folder: chosen.write_bytes(b"theirs"))
+
+    with pytest.raises(CommandError, match=r"chosen\.tar\.age was not written"):
+        call_command("backup", to=chosen, stdout=io.StringIO())
+
+    assert chosen.read_bytes() == b"theirs"
+    assert not (tmp_path / ".chosen.tar.age.part").exists()
+
+
+def test_what_a_killed_backup_left_is_named_and_not_touched(full, tmp_path):
+    left = tmp_path / ".chosen.tar.age.part"
+    left.write_bytes(b"half")
+
+    with pytest.raises(CommandError, match="left of a backup that was cut off: delete it"):
+        call_command("backup", to=tmp_path / "chosen.tar.age", stdout=io.StringIO())
+
+    assert left.read_bytes() == b"half"
 
 
 def test_a_failure_deletes_nothing_and_leaves_nothing(full, folder, monkeypatch):

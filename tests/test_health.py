@@ -4,11 +4,13 @@ from datetime import timedelta
 
 import pytest
 from django.db import InterfaceError, OperationalError, connection
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
 from post_office.models import STATUS, Email
 
+from practice import health
 from practice.models import JobRun
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +53,7 @@ def test_a_site_with_everything_it_needs_is_ready(client, alive):
         "worker": "ok",
         "mail": "ok",
         "self_test": "ok",
+        "backup": "ok",
     }
     assert "no-store" in response["Cache-Control"]
 
@@ -134,3 +137,26 @@ def test_monitors_are_answered_without_https_and_told_nothing_about_anybody(sett
 def test_monitors_only_look(client, alive, address):
     assert client.head(address).status_code == 200
     assert client.post(address).status_code == 405
+
+
+def test_asking_reads_no_migrations_into_the_process_when_all_are_applied(client, monkeypatch):
+    def never(connection):
+        raise AssertionError("The names are enough.")
+
+    monkeypatch.setattr(health, "MigrationExecutor", never)
+
+    assert client.get("/readyz").json()["migrations"] == "ok"
+
+
+def test_it_knows_the_migrations_that_django_knows():
+    known = set(MigrationLoader(None).disk_migrations)
+
+    assert health._names_of_migrations() == known
+
+
+def test_migrations_that_another_one_has_replaced_are_left_to_django(client, monkeypatch):
+    """Names alone would call them missing for ever."""
+    names = health._names_of_migrations()
+    monkeypatch.setattr(health, "_names_of_migrations", lambda: {*names, ("practice", "squashed")})
+
+    assert client.get("/readyz").json()["migrations"] == "ok"

@@ -49,7 +49,7 @@ def today(user):
 
 
 def machinery():
-    """(what, state, is well) of the worker, the mail queue, the jobs and the daily self test."""
+    """(what, state, is well) of the worker, the mail queue, the jobs and what is done daily."""
     parts = [
         ("Background worker", health.worker()),
         ("Mail queue", health.mail()),
@@ -57,6 +57,8 @@ def machinery():
     ]
     if settings.SELF_TEST:
         parts.append(("Self test of the form", health.self_test()))
+    if settings.BACKUP_EVERY_HOURS:
+        parts.append(("Backup", health.backup()))
     return [{"name": name, "state": state, "is_well": state == "ok"} for name, state in parts]
 
 

@@ -2,9 +2,12 @@
 
 `contents` and `making` write it, `archive` encrypts and reads it, `restoring` checks it and
 puts it in place; `tables` reads and writes rows alike on SQLite and PostgreSQL, `files` does
-the same for folders and object storage. docs/backup.md is the operator's side of it.
+the same for folders and object storage; `record` notes that one was made. docs/backup.md is
+the operator's side of it.
 """
 
+from practice.background import JobFailed
 
-class BackupError(Exception):
+
+class BackupError(JobFailed):
     """Says in words what is wrong with a backup, and what to do. Never holds a stored value."""

@@ -1,12 +1,14 @@
 """One encrypted file with the whole database and all pictures (docs/backup.md)."""
 
 import errno
+import itertools
 import os
 import re
 import signal
 import sys
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -14,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
 
-from practice.backups import BackupError, archive, files, making, tables
+from practice.backups import BackupError, archive, files, making, record, tables
 from practice.maintenance import AnotherIsRunning, alone
 from practice.progress import Progress
 
@@ -43,36 +45,32 @@ class Command(BaseCommand):
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
             recipients = making.recipients()
-            path = self.target(to, keep, bool(recipients))
+            folder, names = self.target(to, keep, bool(recipients))
             tables.applied_migrations(connection)
-            making.refuse_a_full_disk(path.parent)
-            with alone(on_wait=self.say_waiting) as go_on:
-                contents = self.write(path, recipients, go_on)
+            with alone(on_wait=self.say_waiting) as go_on, record.noted(self.stderr.write):
+                making.refuse_a_full_disk(folder)
+                path, contents = self.write(folder, names, recipients, go_on)
+                self.report(path, contents, recipients)
         except BackupError as error:
             raise CommandError(str(error)) from None
         except AnotherIsRunning:
             raise CommandError("Another backup or a key rotation is running.") from None
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise CommandError("The disk is full. No backup was written.") from None
-        self.report(path, contents, recipients)
         if keep:
-            self.delete_older(path.parent, keep)
+            self.delete_older(folder, keep)
 
     def target(self, to, keep, is_encrypted):
+        """(folder, names that the file may have there, the best first)."""
         is_folder = to.is_dir() or not to.suffix
         if keep is not None and (keep < 1 or not is_folder):
             raise BackupError("--keep takes a number from 1, and needs --to to be a folder.")
         folder = to if is_folder else to.parent
         self.refuse_a_media_folder(folder.resolve())
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not is_folder:
-            if to.exists():
-                raise BackupError(f"{to} exists already.")
-            return to
-        ending = ".tar.age" if is_encrypted else ".tar"
-        return folder / f"practice-{timezone.now():%Y%m%dT%H%M%SZ}{ending}"
+        if is_folder:
+            return folder, names_of_now(".tar.age" if is_encrypted else ".tar")
+        if to.exists():  # Said before others are waited for.
+            raise BackupError(f"{to} exists already.")
+        return folder, [to.name]
 
     def refuse_a_media_folder(self, folder):
         for alias in files.ALIASES:
@@ -80,24 +78,25 @@ class Command(BaseCommand):
             if isinstance(store, files.Folder) and folder.is_relative_to(store.root.resolve()):
                 raise BackupError(f"{folder} is inside the media, which are backed up themselves.")
 
-    def write(self, path, recipients, go_on):
+    def write(self, folder, names, recipients, go_on):
         """Under another name until it is whole and on disk."""
-        unfinished = path.with_name(f".{path.name}{UNFINISHED}")
+        path, unfinished, descriptor = begin(folder, names)
         contents = making.Contents(self.progress, go_on)
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with open(descriptor, "wb") as file:  # noqa: PTH123 (a descriptor)
                 archive.write(file, recipients, contents.members())
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.rename(path)
-        except BaseException:
+        except BaseException as error:
             unfinished.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise BackupError("The disk is full. No backup was written.") from None
             raise
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)  # The name as well.
-        os.close(folder)
-        return contents
+        descriptor = os.open(folder, os.O_RDONLY)
+        os.fsync(descriptor)  # The name as well.
+        os.close(descriptor)
+        return path, contents
 
     def progress(self, what, total, unit=""):
         return Progress(self.stderr, what, total, unit)
@@ -119,7 +118,7 @@ class Command(BaseCommand):
         if contents.missing:
             for alias, name in contents.missing[:20]:
                 self.stderr.write(f"Missing: {name} (storage “{alias}”)")
-            raise CommandError(
+            raise BackupError(
                 f"{len(contents.missing)} files that rows name are not there. The backup was "
                 "written without them, and no older one was deleted."
             )
@@ -131,3 +130,31 @@ class Command(BaseCommand):
         for path in folder.glob(f".practice-*{UNFINISHED}"):  # Of a run that was killed.
             if time.time() - path.stat().st_mtime > A_DAY:
                 path.unlink()
+
+
+def names_of_now(ending):
+    """Names for a backup that begins now. The later ones are for when a second is taken."""
+    now = timezone.now()
+    for seconds in itertools.count():
+        yield f"practice-{now + timedelta(seconds=seconds):%Y%m%dT%H%M%SZ}{ending}"
+
+
+def begin(folder, names):
+    """(path, its unfinished file, a descriptor of that) for a backup that overwrites nothing.
+
+    Whoever makes the unfinished file, and finds no finished one then, has the name.
+    """
+    for name in names:
+        path, unfinished = folder / name, folder / f".{name}{UNFINISHED}"
+        try:
+            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+        if not path.exists():
+            return path, unfinished, descriptor
+        os.close(descriptor)
+        unfinished.unlink()
+    raise BackupError(
+        f"{path} was not written: it exists by now, or {unfinished} is being written. "
+        "If nothing is, that is left of a backup that was cut off: delete it."
+    )

@@ -33,7 +33,7 @@ class Command(BaseCommand):
             lines |= {"DEBUG": "true", "EMAIL_URL": "file:///.dev/mail"}
         else:
             lines |= {"ALLOWED_HOSTS": host, "SITE_URL": f"https://{host}"}
-            lines["BACKUP_RECIPIENTS"] = self.new_recipient()
+            lines |= {"BACKUP_RECIPIENTS": self.new_recipient(), "BACKUP_EVERY_HOURS": 24}
         for name, value in lines.items():
             self.stdout.write(f"{name}={value}")
 

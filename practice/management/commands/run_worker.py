@@ -27,10 +27,12 @@ from practice.background import (
     recorded,
     take_lease,
 )
+from practice.backups.record import BACKUP
 from practice.health import HEARTBEAT
 from practice.mail_queue import send_one
 from practice.scheduling import publish_due
 from practice.sessions import clear_ended
+from practice.unused_pictures import delete_unused
 
 logger = logging.getLogger("practice.worker")
 LEASE_NAME = "worker"
@@ -74,6 +76,13 @@ JOBS = (
         "Erases requests that were kept for their time, and old records.",
         Every(DAY),
         apply_retention,
+        in_steps=True,
+    ),
+    Job(
+        "delete unused pictures",
+        "Deletes pictures that no page, draft or earlier version shows any more.",
+        Every(DAY),
+        delete_unused,
         in_steps=True,
     ),
     Job(
@@ -167,7 +176,7 @@ class Command(BaseCommand):
         mail = Job("mail", "Sends the mails that wait.", Every(timedelta()), self.send_mail)
         jobs = [mail, *(job for job in JOBS if job.is_on())]
         if not self.is_described:
-            background.describe(jobs)
+            background.describe([*jobs, BACKUP])
             self.is_described = True
         return jobs
 
