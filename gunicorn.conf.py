@@ -72,4 +72,5 @@ proc_name = "practice"
 
 def pre_fork(server, worker):
     """Keeps what was imported out of garbage collection, which would copy it into each process."""
+    gc.collect()  # Else the new process fills the holes of what is garbage by now: a copy too.
     gc.freeze()

@@ -149,17 +149,17 @@ def _fernet_key():
 
 
 class Server:
-    """gunicorn with one worker and four threads, on the server's core."""
+    """gunicorn with one worker and four threads, or as `options` say, on the server's core."""
 
-    def __init__(self, application, environment, folder):
+    def __init__(self, application, environment, folder, options=()):
         self.port = free_port()
         self.log = folder / f"{application.partition(':')[0]}-{self.port}.log"
-        options = ["--workers=1", "--threads=4", "--no-control-socket", "--keep-alive=75"]
-        options += ["--config=python:benchmarks.gunicorn_plain", f"--bind=127.0.0.1:{self.port}"]
+        usual = ["--workers=1", "--threads=4", "--no-control-socket", "--keep-alive=75"]
+        usual += ["--config=python:benchmarks.gunicorn_plain", f"--bind=127.0.0.1:{self.port}"]
         core = cores()[0]
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", *options, application],
+                [sys.executable, "-m", "gunicorn", *usual, *options, application],
                 cwd=ROOT,
                 env=environment,
                 stdout=output,
@@ -222,9 +222,9 @@ def addresses(server, pages):
 
 
 @contextmanager
-def serving(application, environment, folder, path):
+def serving(application, environment, folder, path, options=()):
     """A Server that has answered once."""
-    server = Server(application, environment, folder)
+    server = Server(application, environment, folder, options)
     try:
         server.wait_until_it_answers(path)
         yield server

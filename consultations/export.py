@@ -3,7 +3,6 @@
 import csv
 import tempfile
 
-import xlsxwriter
 from auditlog.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 
@@ -84,6 +83,8 @@ def csv_lines(requests, *, with_health):
 
 def xlsx_file(requests, *, with_health):
     """The export as an open temporary file, written row by row; every cell is text."""
+    import xlsxwriter  # 2 MB of code, of which most processes never need a line.
+
     columns = _columns(with_health)
     file = tempfile.TemporaryFile()  # noqa: SIM115 (the response closes it)
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
