@@ -11,9 +11,10 @@ WORKING_DAYS = 250
 def section(parts):
     """Lines of Markdown; empty until pages and form were measured."""
     page = _slowest(parts, "pages", "warm")
-    cold = _slowest(parts, "pages", "cold")
+    cold = _slowest(parts, "pages", "anew")
+    elsewhere = _slowest(parts, "pages", "elsewhere")
     form = _slowest(parts, "form", "opened")
-    if not (page and cold and form):
+    if not (page and cold and elsewhere and form):
         return []
     visits = page * USED * 3600 / PAGES_A_VISIT / BUSIEST_HOUR
     requests = form * USED * 3600 / BUSIEST_HOUR
@@ -26,8 +27,9 @@ def section(parts):
         f"{page:,.0f} × {USED:g} × 3,600 s = {page * USED * 3600:,.0f} pages in an hour. A visit "
         f"of {PAGES_A_VISIT} pages, with {BUSIEST_HOUR:.0%} of a day's visits in its busiest "
         f"hour: ÷ {PAGES_A_VISIT} ÷ {BUSIEST_HOUR:g} = **{visits:,.0f} visits a day**.",
-        f"- **After every change.** Pages are made anew at {cold:,.0f} a second; a site of "
-        f"100 pages is warm again after {100 / cold:.1f} s of work.",
+        f"- **After a change.** Pages that it touches are made anew at {cold:,.0f} a second, and "
+        f"{elsewhere:,.0f} others a second are seen to be as they were; a site of 100 pages is "
+        f"warm again after {100 / cold:.1f} s of work at most.",
         f"- **Requests.** {form:,.1f} whole visits to the form a second, half used, "
         f"{BUSIEST_HOUR:.0%} of them in the busiest hour: {form:,.1f} × {USED:g} × 3,600 ÷ "
         f"{BUSIEST_HOUR:g} = **{requests:,.0f} requests a day**, "

@@ -13,8 +13,14 @@ PAGES = (
 )
 BARE = "/bare/"
 AS_BROWSERS = {"Accept-Encoding": "br, gzip", "Accept": "text/html"}
-WARM, COLD = 1.0, 0.4
-MEMORY = 1.15
+OURS = "practice.wsgi:application"
+# What is measured of each page: (words, what gunicorn serves, with queries of its own, target)
+KINDS = (
+    ("warm", OURS, False, 1.0),
+    ("with a query that nobody has asked before", OURS, True, 0.4),
+    ("after a change elsewhere", "benchmarks.cold:after_a_change_elsewhere", False, 0.4),
+    ("made anew", "benchmarks.cold:made_anew", False, 0.4),
+)
 REFERENCE = "a bare Django view without middleware"
 
 
@@ -40,55 +46,44 @@ def _on(database, site, options, progress):
         environment = servers.reference_environment()
         application = "benchmarks.reference_site:application"
         bare = stack.enter_context(servers.serving(application, environment, site.folder, BARE))
-        ours = stack.enter_context(
-            servers.serving("practice.wsgi:application", site.environment, site.folder, "/")
-        )
+        served = {
+            each: stack.enter_context(servers.serving(each, site.environment, site.folder, "/"))
+            for each in dict.fromkeys(application for _, application, _, _ in KINDS)
+        }
+        ours = served[OURS]
         pages = servers.addresses(ours, PAGES)
         rounds = {}
         for _ in range(options.rounds):
             reference = bare.load(BARE, options.seconds)
             progress.step()
             for name, path in pages:
-                for kind in ("warm", "cold"):
-                    seen = ours.load(
-                        path, options.seconds, headers=_headers(), is_cold=kind == "cold"
+                for kind, application, has_query, _ in KINDS:
+                    seen = served[application].load(
+                        path, options.seconds, headers=_headers(), is_cold=has_query
                     )
                     if set(seen["statuses"]) != {"200"}:
                         raise RuntimeError(f"{path} answered {seen['statuses']}")
                     rounds.setdefault((name, kind), []).append((seen, reference))
                 progress.step()
-        results = [
-            _speed(f"{name}, {kind}, {database}", kind, pairs)
+        targets = {kind: target for kind, _, _, target in KINDS}
+        return [
+            _speed(f"{name}, {kind}, {database}", targets[kind], pairs)
             for (name, kind), pairs in rounds.items()
         ]
-        results.append(
-            Result(
-                "pages",
-                f"Memory of the worker, {database}",
-                "MB",
-                [(ours.memory() / 1e6, bare.memory() / 1e6)],
-                REFERENCE,
-                target=MEMORY,
-                is_ceiling=True,
-                note="After the measurement, with the page cache filled. "
-                "The target is for the page cache itself; a whole site holds more code.",
-            )
-        )
-        return results
 
 
 def _headers():
     return {name.replace("-", "_"): value for name, value in AS_BROWSERS.items()}
 
 
-def _speed(name, kind, pairs):
+def _speed(name, target, pairs):
     return Result(
         "pages",
         name,
         "requests/s",
         [(ours["per_second"], bare["per_second"]) for ours, bare in pairs],
         REFERENCE,
-        target=WARM if kind == "warm" else COLD,
+        target=target,
         details={
             "cpu_ms_per_request": [1000 * ours["cpu_seconds"] for ours, _ in pairs],
             "reference_cpu_ms_per_request": [1000 * bare["cpu_seconds"] for _, bare in pairs],

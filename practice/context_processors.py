@@ -4,8 +4,8 @@ from django.conf import settings
 from django.db import Error as AnyDatabaseError
 from django.utils.functional import SimpleLazyObject
 
-from . import one_query
 from .models import Location, Practice
+from .one_query import NOW, OneQuery
 
 # What this process saw last. Only the page that says that the database cannot be reached
 # is shown without one, and it needs the phone number most.
@@ -27,19 +27,35 @@ def current_practice():
     return _remembered("practice", Practice.current) or Practice.placeholder()
 
 
-def with_frame(**querysets):
+class WithFrame(OneQuery):
     """The rows of a page as lists, and the `practice` and `main_location` of its frame.
 
-    All in one query. As the context of a page it spares the frame's own.
+    As the context of a page they spare the frame its own queries.
     """
-    found = one_query.fetch(
-        practice=Practice.objects.filter(pk=1), main_location=_main(), **querysets
-    )
-    own = found["practice"]
-    found["practice"] = own[0] if own else Practice.current()
-    found["main_location"] = next(iter(found["main_location"]), None)
-    _last_known.update(practice=found["practice"], main_location=found["main_location"])
-    return found
+
+    def __init__(self, querysets):
+        super().__init__(querysets)
+        self.querysets = lambda: (
+            querysets()
+            | {
+                "practice": Practice.objects.filter(pk=1),
+                "main_location": _main(NOW),
+            }
+        )
+
+    def fetch(self, *args, **given):
+        found = super().fetch(*args, **given)
+        own = found["practice"]
+        found["practice"] = own[0] if own else Practice.current()
+        found["main_location"] = next(iter(found["main_location"]), None)
+        _last_known.update(practice=found["practice"], main_location=found["main_location"])
+        return found
+
+
+@WithFrame
+def frame():
+    """For a page that shows nothing else."""
+    return {}
 
 
 def know_the_practice():
@@ -48,8 +64,8 @@ def know_the_practice():
         current_practice()
 
 
-def _main():
-    return Location.objects.published().filter(is_main=True)
+def _main(now=None):
+    return Location.objects.published(now).filter(is_main=True)
 
 
 def _remembered(name, fetch):

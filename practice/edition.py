@@ -9,12 +9,14 @@ for as long as `current()` names that edition.
 import time as clock
 from datetime import datetime, time, timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
+from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Subquery
 from django.utils import timezone
 
 from .content_version import ContentVersion, content_models, raise_version
+from .one_query import NOW, OneQuery
 
 VERSION = f"SELECT number FROM {ContentVersion._meta.db_table} WHERE id = 1"  # noqa: S608
 
@@ -22,6 +24,11 @@ VERSION = f"SELECT number FROM {ContentVersion._meta.db_table} WHERE id = 1"  # 
 class Edition(NamedTuple):
     version: int
     until: float  # Seconds since 1970, UTC. From this moment on it is another edition.
+    zone: str = "UTC"  # The practice's, whose days are counted.
+
+    @property
+    def today(self):
+        return timezone.localdate(timezone=ZoneInfo(self.zone))
 
 
 _known = None  # What this process read last.
@@ -56,25 +63,43 @@ def _version():
     return rows[0][0] if rows else None
 
 
+@OneQuery
+def everything():
+    """The number and what time will change, in one statement, so that they belong together."""
+    return {
+        "version": ContentVersion.objects.filter(pk=1),
+        "practice": apps.get_model("practice", "Practice").objects.only("time_zone").filter(pk=1),
+    } | {
+        f"{model._meta.model_name} {name}": model._base_manager.filter(**{f"{name}__gt": NOW})
+        .only(name)
+        .order_by(name)[:1]
+        for model, name in moments()
+    }
+
+
+def moments():
+    """(model, field) of every moment that changes pages when it comes."""
+    for model in content_models():
+        for name in getattr(model, "CHANGES_AT", ()):
+            yield model, name
+
+
 def _read():
-    """Version and next moment in one statement, so that they belong together."""
-    now = timezone.now()
-    moments = [
-        Subquery(model._base_manager.filter(**{f"{name}__gt": now}).order_by(name).values(name)[:1])
-        for model in content_models()
-        for name in getattr(model, "CHANGES_AT", ())
-    ]
-    rows = ContentVersion.objects.filter(pk=1).values_list("number", *moments)
-    row = rows.first()
-    if row is None:  # A site that is new, or restored: backups leave the number out.
+    read = everything.fetch()
+    if not read["version"]:  # A site that is new, or restored: backups leave the number out.
         raise_version()
-        row = rows.get()
-    version, *upcoming = row
-    first = min([_next_midnight(now), *filter(None, upcoming)])
-    return Edition(version, first.timestamp())
+        read = everything.fetch()
+    zone = next((practice.time_zone for practice in read["practice"]), "UTC")
+    upcoming = [
+        getattr(row, name)
+        for model, name in moments()
+        for row in read[f"{model._meta.model_name} {name}"]
+    ]
+    first = min([_next_midnight(ZoneInfo(zone)), *upcoming])
+    return Edition(read["version"][0].number, first.timestamp(), zone)
 
 
-def _next_midnight(now):
+def _next_midnight(zone):
     """When the date changes, as pages count days. Whatever has a last day may change then."""
-    tomorrow = timezone.localdate(now) + timedelta(days=1)
-    return timezone.make_aware(datetime.combine(tomorrow, time()))
+    tomorrow = timezone.localdate(timezone=zone) + timedelta(days=1)
+    return datetime.combine(tomorrow, time(), zone)

@@ -165,6 +165,8 @@ class Location(Publishable):
         "step-free access", blank=True, help_text="Steps, lift, doors, toilets, hearing loop."
     )
 
+    IN_LISTS = ("name", "slug", "street", "city", "region", "postal_code")
+
     class Meta:
         ordering = ["-is_main", "name"]
         constraints = [
@@ -312,6 +314,10 @@ class Surgeon(Publishable):
     )
     locations = models.ManyToManyField(Location, blank=True, related_name="surgeons")
     position = models.PositiveSmallIntegerField(default=0, help_text="Lower comes first.")
+
+    # What lists of surgeons show; the rest of a row is long.
+    IN_LISTS = ("name", "post_nominals", "slug", "role", "summary", "certifying_board")
+    IN_LISTS += ("portrait", "portrait_alt")
 
     class Meta:
         ordering = ["position", Lower("name")]

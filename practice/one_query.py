@@ -1,65 +1,141 @@
 """Several querysets in one round trip to the database.
 
 A page shows rows of many tables. Fetched one after another, they cost more time than all
-the rest of the page; so each queryset becomes a column of one row, a list in JSON.
+the rest of the page; so each queryset becomes a column of one row, a list in JSON. And
+Django takes longer to write that statement than the database to answer it, so it is
+written once, with places for what differs from page to page.
 """
 
+import hashlib
 import json
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connections
+from django.db import connections, models
+from django.utils import timezone
 
 
-def fetch(using="default", **querysets):
-    """{name: list of model instances} for plain querysets of models, in their order.
+class Given(models.Expression):
+    """A place in a queryset for a value that is named when the question is asked."""
 
-    Neither `select_related` nor annotations come along, and related rows are fetched by
-    querysets of their own.
+    def __init__(self, name, output_field):
+        super().__init__(output_field=output_field)
+        self.name = name
+
+    def as_sql(self, compiler, connection):
+        return "%s", [self]
+
+
+SLUG = Given("slug", models.SlugField())
+TODAY = Given("today", models.DateField())
+# The moment of asking, which nobody has to name.
+NOW = Given("now", models.DateTimeField())
+
+
+class OneQuery:
+    """Decorates a module's function that gives {name: plain queryset of a model}.
+
+    `only()` and `defer()` are heeded. Neither `select_related` nor annotations come along, and
+    related rows are fetched by querysets of their own.
     """
-    connection = connections[using]
-    selects, parameters = [], []
-    for queryset in querysets.values():
-        sql, values = _as_json(queryset, connection)
+
+    known: dict[str, "OneQuery"] = {}
+
+    def __init__(self, querysets: Callable[[], Mapping[str, models.QuerySet]]):
+        self.querysets = querysets
+        self.name = f"{querysets.__module__}.{querysets.__qualname__}"
+        if "<" not in self.name:  # One that is made in a function shares its name with others.
+            self.known[self.name] = self
+        self._statements = {}
+
+    def fetch(self, using="default", **given) -> dict[str, list[models.Model]]:
+        """{name: instances, in the queryset's order}. Raises django.db.Error."""
+        notes = getattr(_here, "notes", None)
+        row = notes.taken(self.name, given) if notes else None
+        row = row or self.row(using, **given)
+        if notes and self.name in self.known:
+            notes.answers.append((self.name, tuple(given.items()), digest(row)))
+        found = zip(self._statement(using).lists, row, strict=True)
+        return {each.name: each.instances(rows, using) for each, rows in found}
+
+    def row(self, using="default", **given):
+        """What the database answers: the JSON text of each list, None for an empty one."""
+        statement = self._statement(using)
+        with connections[using].cursor() as cursor:
+            cursor.execute(statement.sql, statement.parameters(given, connections[using]))
+            return cursor.fetchone()
+
+    def _statement(self, using):
+        vendor = connections[using].vendor
+        if vendor not in self._statements:
+            self._statements[vendor] = _written(self.querysets(), connections[using])
+        return self._statements[vendor]
+
+
+@dataclass(frozen=True)
+class RowsOf:
+    """One list of the answer: of which model, and which of its fields."""
+
+    name: str
+    model: type[models.Model]
+    fields: list[models.Field]
+
+    def instances(self, text, using):
+        rows = json.loads(text or "[]")
+        names = [field.attname for field in self.fields]
+        for position, column in enumerate(self.fields):
+            convert = FROM_JSON.get(column.get_internal_type())
+            for row in rows if convert else ():
+                if row[position] is not None:
+                    row[position] = convert(row[position])
+        return [self.model.from_db(using, names, row) for row in rows]
+
+
+@dataclass(frozen=True)
+class Statement:
+    sql: str
+    values: list[Any]  # In the order of the SQL; a Given stands for what comes with the question.
+    lists: list[RowsOf]
+
+    def parameters(self, given, connection):
+        given = given | {"now": timezone.now()}
+        return [
+            value.output_field.get_db_prep_value(given[value.name], connection)
+            if isinstance(value, Given)
+            else value
+            for value in self.values
+        ]
+
+
+def _written(querysets, connection):
+    selects, values, lists = [], [], []
+    for name, queryset in querysets.items():
+        sql, parameters, fields = _as_json(queryset, connection)
         selects.append(sql)
-        parameters += values
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(selects)}", parameters)
-        row = cursor.fetchone()
-    return {
-        name: _instances(queryset.model, json.loads(rows or "[]"), using)
-        for (name, queryset), rows in zip(querysets.items(), row, strict=True)
-    }
+        values += parameters
+        lists.append(RowsOf(name, queryset.model, fields))
+    return Statement(f"SELECT {', '.join(selects)}", values, lists)
 
 
 def _as_json(queryset, connection):
-    fields = queryset.model._meta.concrete_fields
+    compiler = queryset.query.get_compiler(connection=connection)
     try:
-        sql, parameters = queryset.query.get_compiler(connection=connection).as_sql()
+        sql, parameters = compiler.as_sql()
     except EmptyResultSet:  # Django knows without asking that there is nothing.
-        return "NULL", ()
+        return "NULL", (), ()
+    fields = [column.target for column, _, _ in compiler.select]
     columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
     if connection.vendor == "postgresql":
         listed = f"json_agg(json_build_array({columns}))::text"
     else:
         listed = f"json_group_array(json_array({columns}))"
-    return f"(SELECT {listed} FROM ({sql}) AS rows)", parameters  # noqa: S608
-
-
-def _instances(model, rows, using):
-    fields = model._meta.concrete_fields
-    names = [field.attname for field in fields]
-    converted = [
-        (position, convert)
-        for position, field in enumerate(fields)
-        if (convert := FROM_JSON.get(field.get_internal_type()))
-    ]
-    for row in rows:
-        for position, convert in converted:
-            if row[position] is not None:
-                row[position] = convert(row[position])
-    return [model.from_db(using, names, row) for row in rows]
+    return f"(SELECT {listed} FROM ({sql}) AS rows)", parameters, fields  # noqa: S608
 
 
 def _moment(text):
@@ -75,3 +151,56 @@ FROM_JSON = {
     "TimeField": time.fromisoformat,
     "UUIDField": UUID,
 }
+
+
+# --- What a page was made of ------------------------------------------------------------------
+
+_here = threading.local()
+
+
+@dataclass
+class Notes:
+    """What was asked while a page was made, and rows for it that are at hand already."""
+
+    at_hand: dict = field(default_factory=dict)
+    answers: list = field(default_factory=list)
+    statements: int = 0
+
+    def count(self, execute, *statement):
+        self.statements += 1
+        return execute(*statement)
+
+    def taken(self, name, given):
+        """The row that is at hand for this question; it counts as asked."""
+        row = self.at_hand.pop((name, tuple(given.items())), None)
+        self.statements += row is not None
+        return row
+
+
+@contextmanager
+def noted(at_hand=(), using="default"):
+    """Notes, as a Notes, what this thread asks meanwhile."""
+    _here.notes = notes = Notes(dict(at_hand))
+    try:
+        with connections[using].execute_wrapper(notes.count):
+            yield notes
+    finally:
+        _here.notes = None
+
+
+def made_of(notes):
+    """(question, what was given, digest of the answer) of each; None if anything else was asked."""
+    return tuple(notes.answers) if len(notes.answers) == notes.statements else None
+
+
+def asked_again(made_of):
+    """(whether every answer is what it was, the answers for `noted`)."""
+    rows = {(name, given): OneQuery.known[name].row(**dict(given)) for name, given, _ in made_of}
+    return all(digest(rows[name, given]) == was for name, given, was in made_of), rows
+
+
+def digest(row):
+    """Of an answer as it came; equal ones have the same."""
+    # JSON writes a NUL in another way, so that nothing moves from one list into the next.
+    text = "\0".join([each or "" for each in row])
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -17,6 +17,7 @@ import threading
 import time
 from functools import lru_cache, partial, wraps
 from pathlib import Path
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.core.cache import caches
@@ -25,7 +26,7 @@ from django.db import Error as AnyDatabaseError
 from django.http.request import split_domain_port
 from django.urls import Resolver404, resolve
 
-from . import edition
+from . import edition, one_query
 from .context_processors import know_the_practice
 from .prepared_page import PreparedPage
 from .proxies import TrustedProxies
@@ -40,15 +41,20 @@ NO_STORE = ("no-store", "private")
 PREPARED = "practice.prepared_page"
 
 
-def same_for_everyone(view):
-    """Declares that a view's pages, asked for without a query, depend on the content alone."""
+def same_for_everyone(view=None, *, reads=()):
+    """Declares that a view's pages depend on the content alone.
+
+    `reads` names the values of the query that make another page of it.
+    """
+    if view is None:
+        return partial(same_for_everyone, reads=reads)
 
     @wraps(view)
     def wrapped(request, *args, **kwargs):
         page = request.environ.get(PREPARED)
         return page.response(request.environ) if page else view(request, *args, **kwargs)
 
-    wrapped.is_same_for_everyone = True
+    wrapped.reads = ("preview", *reads)
     return wrapped
 
 
@@ -66,17 +72,21 @@ class PageCache:
 
     def __call__(self, environ, start_response):
         address = self._address(environ)
+        at_hand = ()
         try:
             present = address and edition.current()
+            page = present and self.pages.get(address, present)
+            if present and not page:
+                page, at_hand = self._still_so(address, present)
         except AnyDatabaseError:
             present = None  # Django says what there is to say without a database.
         if not present:
             return self.application(environ, start_response)
-        page = self.pages.get(address, present) or self._from_others(address, present)
+        page = page or self._from_others(address, present)
         unkept = None
         if page is None:
-            page, unkept = self._make(address, present, environ["wsgi.errors"])
-        if self._has_our_cookies(environ):
+            page, unkept = self._make(address, present, environ["wsgi.errors"], at_hand)
+        if environ.get("QUERY_STRING") or self._has_our_cookies(environ):
             # Sessions and the like are Django's; the page in the middle of it all is the same.
             if unkept:
                 unkept.close()
@@ -88,11 +98,10 @@ class PageCache:
         return body if page.is_best else Afterwards(body, partial(self._improve, address, present))
 
     def _address(self, environ):
-        """(scheme, host, path) of a plain request for a public page; None for any other."""
+        """(scheme, host, path) of a request for a public page; None for any other."""
         path = environ["PATH_INFO"]
         if (
             environ["REQUEST_METHOD"] not in ("GET", "HEAD")
-            or environ.get("QUERY_STRING")
             or environ.get("SCRIPT_NAME")
             or "HTTP_AUTHORIZATION" in environ
             or path.startswith(self.never)
@@ -102,12 +111,34 @@ class PageCache:
         scheme = self._scheme(environ)
         if not domain or (scheme != "https" and settings.SECURE_SSL_REDIRECT):
             return None
+        query = environ.get("QUERY_STRING")
         address = (scheme, domain, path)
-        return address if address in self.pages or is_same_for_everyone(path) else None
+        if address in self.pages and not query:
+            return address
+        reads = what_it_reads(path)
+        # Found in a longer name or in a value, it is taken for one that is read: to be sure.
+        is_other = reads is None or (query and any(name in unquote(query) for name in reads))
+        return None if is_other else address
 
     def _has_our_cookies(self, environ):
         cookies = environ.get("HTTP_COOKIE")
         return bool(cookies) and any(name in cookies for name in self.our_cookies)
+
+    def _still_so(self, address, present):
+        """(the page of an earlier edition if nothing in it has changed, what was asked for it).
+
+        Within one `until` no moment has passed that its rows know of, so the same rows make
+        the same page.
+        """
+        page = self.pages.of_before(address, present)
+        if page is None or not page.made_of:
+            return None, ()
+        is_same, at_hand = one_query.asked_again(page.made_of)
+        if not is_same:
+            self.pages.remove(address)
+            return None, at_hand
+        self.pages.put(address, present, page)
+        return page, ()
 
     def _from_others(self, address, present):
         """The page as another process has made it, which this one then keeps."""
@@ -129,13 +160,15 @@ class PageCache:
         domain, _ = split_domain_port(host)
         return domain if domain in map(str.lower, settings.ALLOWED_HOSTS) else None
 
-    def _make(self, address, present, errors):
+    def _make(self, address, present, errors, at_hand):
         """(page, None) when Django's answer may be kept, else (None, the answer)."""
-        made = Answer(self.application, bare_request(address, errors))
+        with one_query.noted(at_hand) as notes:
+            made = Answer(self.application, bare_request(address, errors))
         if not may_be_kept(made.status, made.headers, made.response):
             return None, made
         try:
             page = PreparedPage(made.headers, b"".join(made.response))
+            page.made_of = one_query.made_of(notes)
         finally:
             made.close()
         self._keep(address, present, page)
@@ -153,11 +186,12 @@ class PageCache:
             self._keep(address, present, page.at_its_best())
 
 
-def is_same_for_everyone(path):
+def what_it_reads(path):
+    """The names in a query that a public page's view looks at; None for any other view."""
     try:
-        return getattr(resolve(path).func, "is_same_for_everyone", False)
+        return getattr(resolve(path).func, "reads", None)
     except (Resolver404, UnicodeError):
-        return False
+        return None
 
 
 def bare_request(address, errors):
@@ -235,10 +269,9 @@ class Afterwards:
 
 
 class Shelf:
-    """This process's pages of one edition, at most MOST_BYTES; the oldest make room."""
+    """This process's pages, each with its edition, at most MOST_BYTES; the oldest make room."""
 
     def __init__(self):
-        self._edition = None
         self._pages = {}
         self._bytes = 0
         self._lock = threading.Lock()
@@ -250,16 +283,23 @@ class Shelf:
         made_for, page = self._pages.get(address, (None, None))
         return page if made_for == present else None
 
+    def of_before(self, address, present):
+        """A page of an earlier edition that ended, or would have ended, at the same moment."""
+        made_for, page = self._pages.get(address, (None, None))
+        return page if made_for and made_for.until == present.until else None
+
     def put(self, address, present, page):
         with self._lock:
-            if present != self._edition:
-                self._edition, self._pages, self._bytes = present, {}, 0
             self._remove(address)
             while self._pages and self._bytes + page.size > MOST_BYTES:
                 self._remove(next(iter(self._pages)))
             if page.size <= MOST_BYTES:
                 self._pages[address] = (present, page)
                 self._bytes += page.size
+
+    def remove(self, address):
+        with self._lock:
+            self._remove(address)
 
     def _remove(self, address):
         _, page = self._pages.pop(address, (None, None))

@@ -60,6 +60,7 @@ class PreparedPage:
 
     def __init__(self, headers, content, quality=QUICK):
         self.made_headers = headers
+        self.made_of = None  # What one_query noted, if the page is made of nothing else.
         kept = [(name, value) for name, value in headers if name.lower() not in NOT_KEPT]
         names = {name.lower(): value for name, value in kept}
         if "cache-control" not in names:
@@ -78,7 +79,9 @@ class PreparedPage:
 
     def at_its_best(self):
         """The same page, compressed as far as it goes."""
-        return PreparedPage(self.made_headers, self.variants["identity"].body, BEST)
+        page = PreparedPage(self.made_headers, self.variants["identity"].body, BEST)
+        page.made_of = self.made_of
+        return page
 
     def answer(self, environ, start_response):
         variant, is_known = self._for(environ)

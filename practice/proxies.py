@@ -1,6 +1,7 @@
 """Whom to believe about the client's address and scheme: the proxies in TRUSTED_PROXIES."""
 
 import ipaddress
+from functools import lru_cache
 
 from django.conf import settings
 
@@ -49,6 +50,7 @@ class TrustedProxyMiddleware:
         return self.get_response(request)
 
 
+@lru_cache(1000)  # Each request of the same client asks several times.
 def _plain(address):
     """203.0.113.7, which a socket for both IPv4 and IPv6 shows as ::ffff:203.0.113.7."""
     if not _is_address(address):
@@ -56,6 +58,7 @@ def _plain(address):
     return str(getattr(ipaddress.ip_address(address), "ipv4_mapped", None) or address)
 
 
+@lru_cache(1000)
 def _is_address(text):
     try:
         ipaddress.ip_address(text)

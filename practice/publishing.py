@@ -9,11 +9,11 @@ from .old_addresses import OldAddress, Withdrawn
 
 
 class PublishableQuerySet(models.QuerySet):
-    def published(self):
+    def published(self, now=None):
         """Pages that patients may see now. A scheduled page goes live by its time alone."""
         return self.filter(
             models.Q(status=Publishable.Status.PUBLISHED)
-            | models.Q(status=Publishable.Status.SCHEDULED, publish_at__lte=timezone.now())
+            | models.Q(status=Publishable.Status.SCHEDULED, publish_at__lte=now or timezone.now())
         )
 
     def live(self, slug):

@@ -2,8 +2,8 @@
 
 Matching happens in Python on an index of the published pages, kept until one of them
 changes. What did not change is taken over into the next index. Words that are nearly right
-are looked for among those that share letters with them, so a thousand pages take no longer
-than ten.
+are looked for among those that share letters with them, and sentences are only read of the
+few results that a page shows, so a thousand pages take no longer than ten.
 """
 
 import re
@@ -14,8 +14,12 @@ from collections import Counter
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from itertools import takewhile
+from heapq import nsmallest
+from itertools import groupby, takewhile
+from urllib.parse import urlencode
 
+from django.core.paginator import InvalidPage, Paginator
+from django.http import Http404
 from django.shortcuts import render
 from django.utils.html import format_html, format_html_join
 from django.views.decorators.http import require_safe
@@ -24,8 +28,9 @@ from procedures import editorial
 from procedures.models import Faq, Procedure
 
 from . import edition
-from .context_processors import with_frame
+from .context_processors import WithFrame, frame
 from .models import Surgeon
+from .one_query import NOW
 from .page_cache import same_for_everyone
 from .templatetags.text import plain
 
@@ -41,7 +46,9 @@ STOP_WORDS = frozenset(
     )
 )
 MOST_QUERY = 100
-MOST_RESULTS = 20
+PER_PAGE = 10
+# Procedures to look through for somebody who found nothing.
+MOST_INSTEAD = 20
 # As many words as are compared letter by letter with one that nobody wrote.
 MOST_LIKELY = 60
 # Where a word was found, and what that is worth.
@@ -67,64 +74,70 @@ class Entry:
                 found[word] = max(worth, found.get(word, 0))
         return found
 
+    @cached_property
     def sentences(self):
-        if self.summary:
-            yield self.summary
-        for text, worth in self.places:
-            if worth == TEXT:
-                yield from filter(None, SENTENCE.split(plain(text)))
+        """The summary first, then those of the texts."""
+        texts = [plain(text) for text, worth in self.places if worth == TEXT]
+        found = [sentence for text in texts for sentence in SENTENCE.split(text)]
+        return [sentence for sentence in (self.summary, *found) if sentence]
 
 
 @dataclass(frozen=True)
-class Result:
-    entry: Entry
-    sentence: str
-    score: float
+class Found:
+    """What a query found: entries, best first, and how each of its words was understood."""
+
+    entries: list[Entry]
+    # For each word that was typed, its forms in the vocabulary, the likeliest first.
+    forms: list[list[str]]
+    understood: list[str]
 
 
 class Index:
-    """Every entry, and for each word the entries that hold it."""
+    """Every entry, and for each word which entries hold it, by what that is worth."""
 
     def __init__(self, entries):
         self.entries = entries
-        self.entries_with = {}
-        for entry in entries:
-            for word in entry.worth:
-                self.entries_with.setdefault(word, []).append(entry)
-        self.vocabulary = sorted(self.entries_with)
+        self.holders = {}
+        for number, entry in enumerate(entries):
+            for word, worth in entry.worth.items():
+                self.holders.setdefault(word, {}).setdefault(worth, []).append(number)
+        self.vocabulary = sorted(self.holders)
         self.words_with = {}
         for word in self.vocabulary:
             for letters in _letters(word):
                 self.words_with.setdefault(letters, []).append(word)
 
-    def find(self, query):
-        """(results, best first; the words as understood) for what somebody typed."""
+    def find(self, query) -> Found:
+        """Entries that hold at least half of the words of what somebody typed."""
         asked = [word for word in words(query) if word not in STOP_WORDS] or words(query)
-        understood = [self.spelled(word) for word in asked[:12]]
-        scores = {}
-        for forms in understood:
-            best = {}
-            for word, likeness in forms:
-                for entry in self.entries_with[word]:
-                    worth = entry.worth[word] * likeness
-                    if worth > best.get(id(entry), (0,))[0]:
-                        best[id(entry)] = (worth, entry)
-            for key, (worth, entry) in best.items():
-                score, hits, _ = scores.get(key, (0, 0, entry))
-                scores[key] = (score + worth, hits + 1, entry)
-        looked_for = {word for forms in understood for word, _ in forms}
-        ranked = sorted(scores.values(), key=lambda s: (-s[1], -s[0], s[2].title))
-        results = [
-            Result(entry, _matching_sentence(entry, looked_for), score)
-            for score, hits, entry in ranked[:MOST_RESULTS]
-            if hits * 2 >= len(understood)
-        ]
-        spelled = zip(understood, asked, strict=False)
-        return results, [forms[0][0] if forms else word for forms, word in spelled]
+        forms = [self.spelled(word) for word in asked[:12]]
+        scores, hits = {}, Counter()
+        for each in forms:
+            best = self._best(each)
+            hits.update(best.keys())
+            for number, worth in best.items():
+                scores[number] = scores.get(number, 0) + worth
+        numbers = [number for number, count in hits.items() if count * 2 >= len(forms)]
+        return Found(
+            Ranked(self.entries, numbers, hits, scores),
+            [[word for word, _ in each] for each in forms],
+            [each[0][0] if each else word for each, word in zip(forms, asked, strict=False)],
+        )
+
+    def _best(self, forms):
+        """{number of an entry: what the best of these forms is worth in it}"""
+        best = {}
+        for word, likeness in forms:
+            for worth, numbers in self.holders[word].items():
+                worth *= likeness
+                for number in numbers:
+                    if worth > best.get(number, 0):
+                        best[number] = worth
+        return best
 
     def spelled(self, word):
         """The vocabulary's forms of a word with their likeness: itself, longer ones, close ones."""
-        if word in self.entries_with:
+        if word in self.holders:
             forms = [(word, 1.0)]
         else:
             close = get_close_matches(word, self._likely(word), n=3, cutoff=0.78)
@@ -160,33 +173,77 @@ def _letters(word):
     return {padded[n : n + 2] for n in range(len(padded) - 1)}
 
 
+class Ranked:
+    """Entries of an index that can be counted, and are put in order no further than asked for:
+    those with more of the words first, then those where the words are worth more."""
+
+    def __init__(self, entries, numbers, hits, scores):
+        self.entries, self.numbers = entries, numbers
+        self.rank = lambda number: (-hits[number], -scores[number], entries[number].title)
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def __getitem__(self, span):
+        first = nsmallest(span.stop, self.numbers, key=self.rank)
+        return [self.entries[number] for number in first[span.start :]]
+
+
 def words(text):
     """Lower-case words without accents; apostrophes join, so “Bell's” is “bells”."""
-    bare = unicodedata.normalize("NFKD", text.lower())
-    bare = "".join(c for c in bare if not unicodedata.combining(c))
-    return WORD.findall(re.sub("['’]", "", bare))
+    bare = text.lower().replace("'", "").replace("’", "")
+    if not bare.isascii():
+        apart = unicodedata.normalize("NFKD", bare)
+        bare = "".join(c for c in apart if not unicodedata.combining(c))
+    return WORD.findall(bare)
 
 
-@same_for_everyone
+@WithFrame
+def instead():
+    """Who found nothing may look through the first few; one more tells whether there are more."""
+    # Sorted by key alone: whole rows are long.
+    first = Procedure.objects.published(NOW).values("pk")[: MOST_INSTEAD + 1]
+    return {"procedures": Procedure.objects.filter(pk__in=first).only(*Procedure.IN_LISTS)}
+
+
+@same_for_everyone(reads=["q"])
 @require_safe
 def search(request):
     query = request.GET.get("q", "").replace("\0", "").strip()[:MOST_QUERY]
-    results, understood = current_index().find(query) if query else ([], [])
-    corrected = " ".join(understood) if understood and set(understood) - set(words(query)) else ""
-    # Somebody who found nothing may look through the first few. Sorted by key alone: whole
-    # rows are long.
-    first = Procedure.objects.published().values("pk")[:MOST_RESULTS]
-    instead = Procedure.objects.none() if results else Procedure.objects.filter(pk__in=first)
+    if not query:
+        return render(request, "practice/search.html", _looked_through())
+    found = current_index().find(query)
+    try:
+        page = Paginator(found.entries, PER_PAGE).page(request.GET.get("page", 1))
+    except InvalidPage:
+        raise Http404 from None
+    is_corrected = bool(set(found.understood) - set(words(query)))
     return render(
         request,
         "practice/search.html",
-        with_frame(procedures=instead)
+        (frame.fetch() if found.entries else _looked_through())
         | {
             "query": query,
-            "results": [(each, _marked(each.sentence, understood)) for each in results],
-            "corrected": corrected,
+            "page": page,
+            "results": [(each, _marked(_sentence(each, found), found.understood)) for each in page],
+            "previous": page.has_previous() and _address(query, page.previous_page_number()),
+            "next": page.has_next() and _address(query, page.next_page_number()),
+            "corrected": " ".join(found.understood) if is_corrected else "",
         },
     )
+
+
+def _address(query, number):
+    return "?" + urlencode({"q": query} | ({"page": number} if number > 1 else {}))
+
+
+def _looked_through():
+    rows = instead.fetch()
+    procedures = rows["procedures"]
+    return rows | {
+        "procedures": procedures[:MOST_INSTEAD],
+        "has_more_procedures": len(procedures) > MOST_INSTEAD,
+    }
 
 
 _lock = threading.Lock()
@@ -227,35 +284,41 @@ def _entries():
             surgeon.summary,
             ((surgeon.name, NAME), (facts, SUMMARY), (surgeon.philosophy, TEXT)),
         )
-    for faq in Faq.objects.filter(procedure__in=published).select_related("procedure"):
+    faqs = Faq.objects.filter(procedure__in=published).select_related("procedure")
+    # A question for each of the long rows would be too much.
+    for faq in faqs.only("question", "answer", "procedure__slug"):
         url = f"{faq.procedure.get_absolute_url()}#faqs"
         places = ((faq.question, SUMMARY), (faq.answer, TEXT))
         yield Entry("Question", faq.question, url, "", places)
 
 
-def _matching_sentence(entry, looked_for):
+def _sentence(entry, found):
     """The sentence with most of the words; the summary or the first when none holds any."""
-
-    def hits(sentence):
-        if sentence.isascii() and "'" not in sentence:
-            bare = sentence.lower()  # Where letters are as they are, most need no closer look.
-            if not any(word in bare for word in looked_for):
-                return 0
-        return len(looked_for & set(words(sentence)))
-
-    best = max(entry.sentences(), key=hits, default="")
-    return best if hits(best) else entry.summary or best
+    looked_for = [frozenset(forms) for forms in found.forms if forms]
+    anything = re.compile("|".join(map(re.escape, frozenset().union(*looked_for))))
+    best, most = None, 0
+    for sentence in entry.sentences:
+        bare = sentence.lower()
+        if bare.isascii() and "'" not in bare and not anything.search(bare):
+            continue  # Where letters are as they are, most need no closer look.
+        here = words(sentence)
+        hits = sum(not forms.isdisjoint(here) for forms in looked_for)
+        if hits > most:
+            best, most = sentence, hits
+        if most == len(looked_for):
+            break
+    return best or next(iter(entry.sentences), "")
 
 
 def _marked(sentence, understood):
     """The sentence as HTML with the words that were looked for marked."""
-    parts = re.split(r"(\s+)", sentence)
-    is_hit = [bool(set(words(part)) & set(understood)) for part in parts]
+    looked_for = frozenset(understood)
+    parts = groupby(
+        re.split(r"(\s+)", sentence), key=lambda part: not looked_for.isdisjoint(words(part))
+    )
+    runs = ((is_hit, "".join(run)) for is_hit, run in parts)
     return format_html_join(
         "",
         "{}",
-        (
-            (format_html("<mark>{}</mark>", part) if hit else part,)
-            for part, hit in zip(parts, is_hit, strict=True)
-        ),
+        ((format_html("<mark>{}</mark>", text) if is_hit else text,) for is_hit, text in runs),
     )

@@ -11,7 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 from procedures.models import Procedure
 
 from .models import Location, Practice, Surgeon
+from .one_query import SLUG, OneQuery
 from .page_cache import same_for_everyone
+from .publishing import Publishable
 
 WIDTH, HEIGHT, MARGIN = 1200, 630, 90
 # The same colours as static/css/tokens.css: paper, ink, petrol and the warm accent.
@@ -20,17 +22,25 @@ FONT = settings.BASE_DIR / "static" / "fonts" / "newsreader.woff2"
 PAGES = {"procedures": Procedure, "surgeons": Surgeon, "locations": Location}
 
 
+@OneQuery
+def rows_of_card():
+    return {"practice": Practice.objects.filter(pk=1)} | {
+        kind: model.objects.filter(slug=SLUG) for kind, model in PAGES.items()
+    }
+
+
 @same_for_everyone
 @require_safe
 def card(request, kind, slug=""):
     """A PNG of 1200 × 630 for the home page or for one published page."""
-    practice = Practice.current()
+    shown = rows_of_card.fetch(slug=slug)
+    practice = shown["practice"][0] if shown["practice"] else Practice.current()
     if kind == "home":
         title, line = practice.name, practice.tagline
     else:
         if kind not in PAGES:
             raise Http404
-        page = PAGES[kind].objects.live(slug)
+        page = Publishable.live_one_of(shown[kind])
         title = getattr(page, "full_name", page.name)
         line = page.summary
     response = HttpResponse(drawn(title, line, practice.name), content_type="image/png")

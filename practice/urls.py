@@ -19,7 +19,7 @@ urlpatterns = [
     path("accessibility/", views.accessibility, name="accessibility"),
     path(
         "sitemap.xml",
-        same_for_everyone(require_safe(sitemap)),
+        same_for_everyone(require_safe(sitemap), reads=["p"]),
         {"sitemaps": SITEMAPS},
         name="sitemap",
     ),

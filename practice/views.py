@@ -8,27 +8,31 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from consultations.views import give_form_back
 from procedures.models import BeforeAfterCase, Category, Procedure
 
-from . import drawings, renditions, stored_files, structured_data, unsaved
-from .context_processors import current_practice, with_frame
+from . import drawings, edition, renditions, stored_files, structured_data, unsaved
+from .context_processors import WithFrame, current_practice, frame
 from .models import Closure, Location, OpeningHours, Surgeon
+from .one_query import NOW, SLUG, TODAY
 from .page_cache import same_for_everyone
 from .preview import previewable
+
+
+@WithFrame
+def rows_of_home():
+    return Category.with_procedures(NOW) | {
+        "surgeons": Surgeon.objects.published(NOW).only(*Surgeon.IN_LISTS),
+        "locations": Location.objects.published(NOW).only(*Location.IN_LISTS),
+    }
 
 
 @same_for_everyone
 @require_safe
 def home(request):
-    shown = with_frame(
-        surgeons=Surgeon.objects.published(),
-        locations=Location.objects.published(),
-        **Category.with_procedures(),
-    )
+    shown = rows_of_home.fetch()
     return render(
         request,
         "practice/home.html",
@@ -40,28 +44,40 @@ def home(request):
     )
 
 
+@WithFrame
+def rows_of_surgeon_list():
+    return {"surgeons": Surgeon.objects.published(NOW).only(*Surgeon.IN_LISTS)}
+
+
 @same_for_everyone
 @require_safe
 def surgeon_list(request):
-    shown = with_frame(surgeons=Surgeon.objects.published())
-    return render(request, "practice/surgeon_list.html", shown)
+    return render(request, "practice/surgeon_list.html", rows_of_surgeon_list.fetch())
+
+
+@WithFrame
+def rows_of_surgeon():
+    performed = (
+        Procedure.objects.published(NOW)
+        .only(*Procedure.IN_LISTS)
+        .filter(performances__surgeon__slug=SLUG)
+        .order_by("-performances__is_featured", "performances__position", "performances__pk")
+    )
+    return {
+        "surgeon": Surgeon.objects.filter(slug=SLUG),
+        "performed": performed,
+        "featured": performed.filter(performances__is_featured=True),
+        "locations": Location.objects.published(NOW)
+        .only(*Location.IN_LISTS)
+        .filter(surgeons__slug=SLUG),
+    }
 
 
 @same_for_everyone
 @require_safe
 @previewable(Surgeon)
 def surgeon(request, slug):
-    performed = (
-        Procedure.objects.published()
-        .filter(performances__surgeon__slug=slug)
-        .order_by("-performances__is_featured", "performances__position", "performances__pk")
-    )
-    shown = with_frame(
-        surgeon=Surgeon.objects.filter(slug=slug),
-        performed=performed,
-        featured=performed.filter(performances__is_featured=True),
-        locations=Location.objects.published().filter(surgeons__slug=slug),
-    )
+    shown = rows_of_surgeon.fetch(slug=slug)
     surgeon = Surgeon.live_one_of(shown["surgeon"])
     return render(
         request,
@@ -81,16 +97,23 @@ def surgeon(request, slug):
     )
 
 
+@WithFrame
+def rows_of_location():
+    return {
+        "location": Location.objects.filter(slug=SLUG),
+        "hours": OpeningHours.objects.filter(location__slug=SLUG),
+        "closures": Closure.objects.upcoming(SLUG, TODAY)[:8],
+        "surgeons": Surgeon.objects.published(NOW)
+        .only(*Surgeon.IN_LISTS)
+        .filter(locations__slug=SLUG),
+    }
+
+
 @same_for_everyone
 @require_safe
 @previewable(Location)
 def location(request, slug):
-    shown = with_frame(
-        location=Location.objects.filter(slug=slug),
-        hours=OpeningHours.objects.filter(location__slug=slug),
-        closures=Closure.objects.upcoming(slug, timezone.localdate())[:8],
-        surgeons=Surgeon.objects.published().filter(locations__slug=slug),
-    )
+    shown = rows_of_location.fetch(slug=slug, today=edition.current().today)
     location = Location.live_one_of(shown["location"])
     week = {label: [] for _, label in OpeningHours.Weekday.choices}
     for hours in shown["hours"]:
@@ -115,13 +138,13 @@ def location(request, slug):
 @same_for_everyone
 @require_safe
 def privacy(request):
-    return render(request, "practice/privacy.html", with_frame())
+    return render(request, "practice/privacy.html", frame.fetch())
 
 
 @same_for_everyone
 @require_safe
 def accessibility(request):
-    return render(request, "practice/accessibility.html", with_frame())
+    return render(request, "practice/accessibility.html", frame.fetch())
 
 
 @same_for_everyone

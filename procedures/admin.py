@@ -96,6 +96,7 @@ class ProcedureAdmin(PublishableAdmin):
     list_display = ["name", "category", "state", "lacks", "review_due", "content_changed_at"]
     list_filter = ["status", "category"]
     list_select_related = ["category"]
+    list_per_page = 25  # So that the list of a thousand is as quick as that of ten.
     search_fields = ["name", "also_known_as", "summary"]
     inlines = [
         SourceInline,

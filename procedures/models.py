@@ -8,8 +8,8 @@ from django.core.validators import FileExtensionValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
-from django.utils import timezone
 
+from practice import edition
 from practice.drawings import validate_drawing
 from practice.models import Surgeon
 from practice.pictures import PictureField
@@ -34,20 +34,32 @@ class Category(models.Model):
         return self.name
 
     @classmethod
-    def with_procedures(cls):
-        """Querysets of all that a list of procedures shows, for `grouped`."""
-        published = Procedure.objects.published().order_by("position", Lower("name"))
-        return {"categories": cls.objects.all(), "procedures": published}
+    def with_procedures(cls, now=None, start=0, number=None):
+        """Querysets of what one page of a list of procedures shows, for `grouped`: those from
+        the place `start` on, and one more, by which it is known that the list goes on."""
+        published = Procedure.objects.published(now).order_by(*Procedure.LISTED)
+        # Sorted by key alone: whole rows are long.
+        keys = published.values("pk")[start : start + (number or Procedure.PER_PAGE + 1)]
+        shown = Procedure.objects.filter(pk__in=keys).order_by(*Procedure.LISTED)
+        return {"categories": cls.objects.all(), "procedures": shown.only(*Procedure.IN_LISTS)}
 
     @staticmethod
     def grouped(categories, procedures, **others):
-        """Categories that have something to show, each with its `published` procedures."""
+        """Categories that have something to show, each with its `published` procedures. The
+        last one says whether the list `goes_on` after it."""
         published = defaultdict(list)
         for procedure in procedures:
             published[procedure.category_id].append(procedure)
+        groups = []
+        room = Procedure.PER_PAGE
         for category in categories:
-            category.published = published[category.pk]
-        return [category for category in categories if category.published]
+            category.published = published[category.pk][:room]
+            room -= len(category.published)
+            if category.published:
+                groups.append(category)
+        if groups:
+            groups[-1].goes_on = len(procedures) > Procedure.PER_PAGE
+        return groups
 
 
 class Procedure(Publishable):
@@ -106,12 +118,28 @@ class Procedure(Publishable):
     )
 
     PARTS = ("faqs", "milestones", "sources", "diagram_parts")
+    # What lists of procedures show of each; the rest of a row is long.
+    IN_LISTS = ("name", "slug", "summary", "category")
+    # How many a page of a list shows, and in which order.
+    PER_PAGE = 24
+    LISTED = (
+        *("category__position", Lower("category__name"), "category_id"),
+        *("position", Lower("name"), "pk"),
+    )
 
     related = models.ManyToManyField("self", blank=True)
     surgeons = models.ManyToManyField(Surgeon, through="Performance", related_name="procedures")
 
     class Meta:
         ordering = ["category__position", "position", Lower("name")]
+        indexes = [
+            # Holds all that lists are sorted by, so that the long rows need not be read. Of the
+            # names, PostgreSQL reads the small letters off it, and SQLite makes them of it.
+            models.Index(
+                *("status", "category", "position", Lower("name"), "name", "publish_at", "id"),
+                name="listed",
+            ),
+        ]
 
     def __str__(self):
         return self.name
@@ -253,9 +281,8 @@ class DiagramPart(PartOfPage):
 
 
 class BeforeAfterQuerySet(models.QuerySet):
-    def visible(self):
-        """Cases with a consent on file that covers the web and is in force today."""
-        today = timezone.localdate()
+    def visible(self, today):
+        """Cases with a consent on file that covers the web and is in force on this day."""
         return self.filter(
             models.Q(consent_expires_on=None) | models.Q(consent_expires_on__gt=today),
             consent_covers_web=True,
@@ -267,7 +294,7 @@ class BeforeAfterQuerySet(models.QuerySet):
     def shows(self, name):
         """Whether a picture of this name belongs to a visible case on a published page."""
         return (
-            self.visible()
+            self.visible(edition.current().today)
             .filter(models.Q(before=name) | models.Q(after=name))
             .filter(procedure__in=Procedure.objects.published())
             .exists()

@@ -3,12 +3,14 @@
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from practice.context_processors import with_frame
+from practice import edition
+from practice.context_processors import WithFrame
 from practice.models import Surgeon
+from practice.one_query import NOW, SLUG, TODAY
 from practice.page_cache import same_for_everyone
 from practice.preview import previewable
 
-from . import editorial
+from . import editorial, lists
 from .models import (
     BeforeAfterCase,
     Category,
@@ -21,19 +23,39 @@ from .models import (
 from .structured_data import of_procedure
 
 
-@same_for_everyone
+@same_for_everyone(reads=["page"])
 @require_safe
 def procedure_list(request):
-    shown = with_frame(**Category.with_procedures())
-    categories = Category.grouped(**shown)
-    return render(request, "procedures/procedure_list.html", shown | {"categories": categories})
+    shown = lists.shown(request.GET.get("page"))
+    return render(request, "procedures/procedure_list.html", shown)
+
+
+@WithFrame
+def rows_of_page():
+    """Every row that a procedure's page shows."""
+    return {
+        "procedure": Procedure.objects.filter(slug=SLUG),
+        "category": Category.objects.filter(procedures__slug=SLUG),
+        "faqs": Faq.objects.filter(procedure__slug=SLUG),
+        "milestones": RecoveryMilestone.objects.filter(procedure__slug=SLUG),
+        "sources": Source.objects.filter(procedure__slug=SLUG),
+        "diagram_parts": DiagramPart.objects.filter(procedure__slug=SLUG),
+        "cases": BeforeAfterCase.objects.visible(TODAY).filter(procedure__slug=SLUG),
+        "surgeons": Surgeon.objects.published(NOW)
+        .only(*Surgeon.IN_LISTS)
+        .filter(performances__procedure__slug=SLUG)
+        .order_by("performances__position", "performances__pk"),
+        "related": Procedure.objects.published(NOW)
+        .only(*Procedure.IN_LISTS)
+        .filter(related__slug=SLUG),
+    }
 
 
 @same_for_everyone
 @require_safe
 @previewable(Procedure)
 def procedure(request, slug):
-    shown = with_frame(**page(slug))
+    shown = rows_of_page.fetch(slug=slug, today=edition.current().today)
     procedure = Procedure.live_one_of(shown["procedure"])
     procedure.category = shown["category"][0]
     sections = [(name, heading, getattr(procedure, name)) for name, heading in editorial.SECTIONS]
@@ -49,20 +71,3 @@ def procedure(request, slug):
             },
         },
     )
-
-
-def page(slug):
-    """Every row that a procedure's page shows."""
-    return {
-        "procedure": Procedure.objects.filter(slug=slug),
-        "category": Category.objects.filter(procedures__slug=slug),
-        "faqs": Faq.objects.filter(procedure__slug=slug),
-        "milestones": RecoveryMilestone.objects.filter(procedure__slug=slug),
-        "sources": Source.objects.filter(procedure__slug=slug),
-        "diagram_parts": DiagramPart.objects.filter(procedure__slug=slug),
-        "cases": BeforeAfterCase.objects.visible().filter(procedure__slug=slug),
-        "surgeons": Surgeon.objects.published()
-        .filter(performances__procedure__slug=slug)
-        .order_by("performances__position", "performances__pk"),
-        "related": Procedure.objects.published().filter(related__slug=slug),
-    }

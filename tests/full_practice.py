@@ -63,7 +63,7 @@ def content(practice, procedure, surgeon, location):
     procedure.sources.create(title="Second source", position=1)
     procedure.diagram_parts.create(number=2, label="Tip", position=1)
     for position in (0, 1):
-        add_case(procedure, position=position, caption=f"Case {position}.")
+        add_case(procedure, size=(50, 60), position=position, caption=f"Case {position}.")
     second = Surgeon.objects.create(name="Uma Other", slug="uma", role="Too", status="published")
     second.locations.add(location)
     Surgeon.objects.create(name="Vic Third", slug="vic", status="published")

@@ -1,14 +1,10 @@
 """A page that no cache holds yet: one question for its edition, one for all it shows."""
 
-from datetime import timedelta
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
-from practice import edition, one_query
-from practice.content_version import content_models
+from practice import edition
 from practice.models import Location, Surgeon
 from procedures.models import Faq, Procedure
 from tests.full_practice import PAGES
@@ -73,36 +69,3 @@ def test_after_a_change_it_takes_one_more_for_the_number_that_has_changed(
 
     # The look at the number itself goes past what is captured here.
     assert len(asked) <= 2
-
-
-def test_a_row_that_came_in_one_query_is_the_row_itself(content):
-    Procedure.objects.update(publish_at=timezone.now() + timedelta(days=1, microseconds=7))
-    for model in content_models():
-        rows = list(model.objects.order_by("pk"))
-
-        fetched = one_query.fetch(rows=model.objects.order_by("pk"))["rows"]
-
-        assert [vars_of(row) for row in fetched] == [vars_of(row) for row in rows], model
-        assert not any(row._state.adding for row in fetched)
-
-
-def vars_of(row):
-    values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
-    return {name: (type(value), str(value)) for name, value in values.items()}
-
-
-def test_rows_come_in_the_order_that_was_asked_for(content):
-    for position, faq in enumerate(Faq.objects.order_by("-position")):
-        Faq.objects.filter(pk=faq.pk).update(position=position)
-    for order in ("position", "-position", "question"):
-        rows = one_query.fetch(faqs=Faq.objects.order_by(order), none=Faq.objects.none())
-
-        assert rows["faqs"] == list(Faq.objects.order_by(order))
-        assert rows["none"] == []
-
-
-def test_a_limit_and_a_filter_through_other_tables_hold(content):
-    surgeons = Surgeon.objects.filter(performances__procedure__slug="rhinoplasty")
-    ordered = surgeons.order_by("-performances__position")[:1]
-
-    assert one_query.fetch(surgeons=ordered)["surgeons"] == list(ordered)

@@ -5,6 +5,7 @@ from django.db import connection
 
 from tests.processes import a_site, visit
 
+pytestmark = pytest.mark.processes
 ADD = """
 from procedures.models import Category, Procedure
 from django.utils import timezone

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from practice import revisions
 from practice.content_version import content_models
-from practice.models import Closure, Location, Surgeon
+from practice.models import Closure, Location, Practice, Surgeon
 from practice.page_cache import PageCache
 from procedures.models import BeforeAfterCase, Procedure
 from tests.full_practice import HOME, LOCATION, PROCEDURE, PROCEDURES, shown
@@ -75,7 +75,7 @@ def test_of_two_scheduled_pages_each_comes_at_its_own_time(content, elsewhere, c
 def test_a_consent_that_runs_out_takes_its_case_away_at_midnight(content, elsewhere, clock):
     day = timezone.localdate() + timedelta(days=1)
     BeforeAfterCase.objects.update(consent_signed_on=date(2026, 1, 1), consent_expires_on=day)
-    midnight = datetime.combine(day, time(), UTC)
+    midnight = datetime.combine(day, time(), Practice.current().zone)
     clock.move_to(midnight - timedelta(seconds=1))
     assert "Before and after" in elsewhere(PROCEDURE).text
 
@@ -88,12 +88,48 @@ def test_a_closure_that_is_over_is_gone_the_next_day(content, elsewhere, clock):
     Closure.objects.filter(reason="Holiday").update(
         first_day=date(2026, 3, 3), last_day=date(2026, 3, 3)
     )
-    clock.move_to(datetime(2026, 3, 3, 23, 59, 59, tzinfo=UTC))
+    midnight = datetime(2026, 3, 4, tzinfo=Practice.current().zone)
+    clock.move_to(midnight - timedelta(seconds=1))
     assert "Holiday" in elsewhere(LOCATION).text
 
-    clock.move_to(datetime(2026, 3, 4, tzinfo=UTC))
+    clock.move_to(midnight)
 
     assert "Holiday" not in elsewhere(LOCATION).text
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour"), [("Pacific/Auckland", 11), ("UTC", 0), ("Pacific/Honolulu", 10)]
+)
+def test_days_end_where_the_practice_is(content, elsewhere, clock, zone, hour):
+    """The last day is March 3; in Auckland it ends before UTC's day has."""
+    Practice.objects.update(time_zone=zone)
+    Closure.objects.filter(reason="Holiday").update(
+        first_day=date(2026, 3, 3), last_day=date(2026, 3, 3)
+    )
+    ends = datetime(2026, 3, 3 if zone == "Pacific/Auckland" else 4, hour, tzinfo=UTC)
+    clock.move_to(ends - timedelta(seconds=1))
+    assert "Holiday" in elsewhere(LOCATION).text
+
+    clock.move_to(ends)
+
+    assert "Holiday" not in elsewhere(LOCATION).text
+
+
+def test_a_moment_that_an_edit_adds_is_not_missed_by_a_page_that_was_made_before(
+    content, elsewhere, clock
+):
+    """Afterwards the edition ends at midnight again, as it did when the page was made."""
+    assert "Browlift" in elsewhere(PROCEDURES).text
+    Procedure.objects.filter(slug="browlift").update(status="draft")
+    before = elsewhere(PROCEDURES).text
+    goes_live = timezone.now() + timedelta(hours=1)
+    Procedure.objects.filter(slug="browlift").update(status="scheduled", publish_at=goes_live)
+
+    clock.move_to(goes_live)
+    Procedure.objects.filter(slug="septoplasty").update(photo_views="Front")
+
+    assert "Browlift" not in before
+    assert "Browlift" in elsewhere(PROCEDURES).text
 
 
 def test_every_moment_in_the_content_either_changes_pages_or_is_known_not_to():

@@ -42,6 +42,7 @@ def meta(page, key):
 # --- JSON-LD ----------------------------------------------------------------------------------
 
 
+@pytest.mark.once
 def test_structured_data_keeps_to_the_vocabulary_and_to_what_is_shown(found):
     kinds = set()
     for name, page in found.items():
@@ -101,6 +102,7 @@ def test_broken_structured_data_is_found(rule, graph):
 # --- Head -------------------------------------------------------------------------------------
 
 
+@pytest.mark.once
 def test_every_page_says_what_it_is_and_where_it_belongs(found, whole_site):
     titles = {}
     for name, page in found.items():
@@ -115,6 +117,7 @@ def test_every_page_says_what_it_is_and_where_it_belongs(found, whole_site):
     assert [names for names in titles.values() if len(names) > 1] == []
 
 
+@pytest.mark.once
 def test_every_page_has_a_picture_to_be_shared_with(found, client):
     addresses = {address for page in found.values() for address in meta(page, "og:image")}
     assert len(addresses) >= 4
@@ -126,6 +129,7 @@ def test_every_page_has_a_picture_to_be_shared_with(found, client):
         assert response["Content-Type"] == "image/png"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["search with results", "private page", "unknown link", "sign-in"])
 def test_pages_that_are_nobody_elses_business_ask_not_to_be_indexed(whole_site, client, name):
     response = client.get(whole_site[name])
@@ -189,6 +193,7 @@ def test_the_sitemap_knows_only_what_is_published(whole_site, client, status):
     assert len(sitemap(client)) == 6
 
 
+@pytest.mark.once
 def test_robots_may_read_every_page_in_the_sitemap_and_are_told_of_it(whole_site, client):
     text = client.get("/robots.txt").content.decode()
     forbidden = [line.split(": ")[1] for line in text.splitlines() if "Disallow" in line]
@@ -201,6 +206,7 @@ def test_robots_may_read_every_page_in_the_sitemap_and_are_told_of_it(whole_site
         assert not address.removeprefix(site.SITE_URL).startswith(tuple(forbidden)), address
 
 
+@pytest.mark.once
 def test_the_icons_are_there_in_the_sizes_that_are_told(found, client):
     manifest = client.get("/site.webmanifest").json()
     assert manifest["name"] == "Plastic & Reconstructive Surgery"

@@ -77,7 +77,7 @@ def add_pictures():
     return procedure
 
 
-def add_case(procedure, **fields):
+def add_case(procedure, size=(500, 600), **fields):
     from tests import picture_files
 
     case = procedure.cases.model(
@@ -91,8 +91,8 @@ def add_case(procedure, **fields):
         consent_covers_web=True,
         **fields,
     )
-    case.before = ContentFile(picture_files.plain((500, 600), "#a88"), "before.jpg")
-    case.after = ContentFile(picture_files.plain((500, 600), "#88a"), "after.jpg")
+    case.before = ContentFile(picture_files.plain(size, "#a88"), "before.jpg")
+    case.after = ContentFile(picture_files.plain(size, "#88a"), "after.jpg")
     case.save()
     return case
 
