@@ -20,7 +20,6 @@ READING_SECONDS = 4
 ANSWERS = {
     "website": "",
     "preferred_name": "Ada",
-    "phone": "(512) 555-0142",
     "guardian_name": "",
     "guardian_relationship": "",
     "procedure": "",
@@ -79,7 +78,8 @@ def _round(order, running, options, whole_visits, accepted):
             "host": servers.HOST,
             "path": STORED[who][0],
             "answers": ANSWERS,
-            "prefix": f"Marker-{uuid.uuid4().hex[:10]}",
+            # One word, as a name is: a request is found by each word of its name.
+            "prefix": f"Marker{uuid.uuid4().hex[:10]}",
             "connections": CONNECTIONS,
             "seconds": options.seconds,
             "whole_visits": whole_visits,
@@ -131,9 +131,9 @@ def _stored(urls, accepted):
     for who, url in urls.items():
         with psycopg2.connect(url) as connection, connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT full_name FROM {STORED[who][1]} WHERE full_name LIKE 'Marker-%'"  # noqa: S608
+                f"SELECT full_name FROM {STORED[who][1]} WHERE full_name LIKE 'Ada Marker%'"  # noqa: S608
             )
-            rows = [name for (name,) in cursor.fetchall()]
+            rows = [name.removeprefix("Ada ") for (name,) in cursor.fetchall()]
         lost[who] = len(set(accepted[who]) - set(rows))
         # One is in flight on each connection when time is up; its answer is waited for.
         doubled[who] = len(rows) - len(set(rows)) + len(set(rows) - set(accepted[who]))

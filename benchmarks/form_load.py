@@ -17,6 +17,8 @@ from . import http_load
 
 HIDDEN = re.compile(r"<input\b[^>]*>")
 CHANCE = random.Random()
+# Of Texas, whose numbers from 555-0100 to 0199 belong to nobody.
+AREA_CODES = (210, 214, 254, 281, 325, 361, 409, 430, 432, 469, 512, 682, 713, 806, 817, 830, 903)
 
 
 class Patient:
@@ -36,9 +38,13 @@ class Patient:
         self.hidden = dict(_named_value(tag) for tag in HIDDEN.findall(text) if "hidden" in tag)
 
     def send(self, marker):
-        """Posts answers that carry the marker; the address of the confirmation."""
+        """Posts a person's answers that carry the marker; the address of the confirmation."""
         answers = self.answers | self.hidden
-        answers |= {"full_name": marker, "email": f"{marker.lower()}@example.com"}
+        answers |= {
+            "full_name": f"Ada {marker}",
+            "email": f"ada.{marker.lower()}@example.com",
+            "phone": f"({CHANCE.choice(AREA_CODES)}) 555-01{CHANCE.randrange(100):02}",
+        }
         answer = self._ask(self.path, method="POST", body=urlencode(answers).encode())
         if answer.status != 302:
             raise RuntimeError(f"The form was not accepted: {answer.status}")
@@ -81,7 +87,7 @@ def run(asked):
         sent = 0
         try:
             while time.perf_counter() < ends:
-                marker = f"{asked['prefix']}-{number}-{sent}"
+                marker = f"{asked['prefix']}n{number}x{sent}"
                 began = time.perf_counter()
                 if asked["whole_visits"]:
                     patient.open()

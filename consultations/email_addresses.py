@@ -1,6 +1,7 @@
 """Addresses that look mistyped. A suggestion only: any valid address is accepted."""
 
 from difflib import get_close_matches
+from functools import lru_cache
 
 COMMON_DOMAINS = (
     "gmail.com",
@@ -29,5 +30,10 @@ def likely_meant(address: str) -> str:
     domain = domain.lower()
     if domain in COMMON_DOMAINS or domain in NOT_SLIPS:
         return ""
-    close = get_close_matches(domain, COMMON_DOMAINS, n=1, cutoff=0.85)
-    return f"{name}@{close[0]}" if close else ""
+    close = _close(domain)
+    return f"{name}@{close}" if close else ""
+
+
+@lru_cache(1024)
+def _close(domain):
+    return next(iter(get_close_matches(domain, COMMON_DOMAINS, n=1, cutoff=0.85)), "")

@@ -146,6 +146,11 @@ class ConsultationForm(forms.ModelForm):
         for wording in ON_THE_FORM:
             self.fields[wording.field].label = wording.text
 
+    @classmethod
+    def as_sent(cls, data, facts):
+        """A form to read what was sent; `facts` as above. It is not for showing."""
+        return SentForm(data, facts.once(SentForm, lambda: cls(facts=facts).fields))
+
     def _require_and_limit(self):
         self.fields["message"].required = True
         self.fields["message"].widget.attrs["maxlength"] = LONGEST_MESSAGE
@@ -224,6 +229,28 @@ class ConsultationForm(forms.ModelForm):
     def consents(self):
         """The fields of the consents that were ticked."""
         return [w.field for w in ON_THE_FORM if self.cleaned_data.get(w.field)]
+
+
+class SentForm(ConsultationForm):
+    """Shares its fields with all others of its kind: making them takes longer than reading.
+
+    Showing a form may change its fields, which is why this one is never shown. Nor does it
+    make a row: the fields have checked all that the model would check, and `intake` makes it.
+    """
+
+    def __init__(self, data, fields):
+        self.base_fields = _Shared(fields)
+        forms.BaseForm.__init__(self, data)
+
+    def _post_clean(self):
+        pass
+
+
+class _Shared(dict):
+    """Fields that a form does not copy."""
+
+    def __deepcopy__(self, memo):
+        return dict(self)
 
 
 class ContactForm(forms.ModelForm):

@@ -29,9 +29,10 @@ class PrivateLinkBackend(BaseEmailBackend):
     def send_messages(self, messages):
         messages = [each for each in messages if SELF_TEST_HEADER not in each.extra_headers]
         for message in messages:
-            message.body = sign_in_mail.unseal(private_link.fill_in(message.body))
+            body = private_link.fill_in(message.body, message.to)
+            message.body = sign_in_mail.unseal(body)
             message.alternatives = [
-                alternative._replace(content=private_link.fill_in(alternative.content))
+                alternative._replace(content=private_link.fill_in(alternative.content, message.to))
                 for alternative in getattr(message, "alternatives", [])
             ]
         if threading.current_thread() is not threading.main_thread():

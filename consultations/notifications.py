@@ -5,7 +5,9 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from post_office.models import PRIORITY, STATUS, Email
 
+from practice.inserts import insert
 from practice.mail_queue import NOTICE
+from practice.templatetags.text import when
 
 from . import private_link
 from .choices import Status
@@ -22,16 +24,25 @@ SELF_TEST_HEADER = "X-Self-Test"
 def tell_received(request, practice):
     """Queues the patient's and the staff's mail in the caller's transaction, once only."""
     if not Event.objects.filter(request=request, kind=Event.Kind.MAILED).exists():
-        queue_received(request, practice).save(force_insert=True)
+        mails = of_received(request, practice)
+        insert(mails)
+        told_received(request, mails).save(force_insert=True)
 
 
-def queue_received(request, practice):
-    """As `tell_received`, for a new request; returns the line for the timeline, not yet stored."""
-    mails = [_patient_received(request, practice)]
+def of_received(request, practice, facts=None) -> list[Email]:
+    """The patient's and the staff's mail for a new request, not yet stored.
+
+    With form_facts.Facts the texts are not rendered again for each request.
+    """
+    mails = [_patient_received(request, practice, facts)]
     # A site that nobody has filled in yet has no mailbox; its inbox has the request anyway.
     if practice.staff_mailbox:
-        mails.append(_staff_received(request, practice))
-    Email.objects.bulk_create(mails)
+        mails.append(_staff_received(request, practice, facts))
+    return mails
+
+
+def told_received(request, mails) -> Event:
+    """The line for the timeline once `mails` are stored; not yet stored itself."""
     return line(
         request,
         Event.Kind.MAILED,
@@ -121,25 +132,28 @@ def operators(practice) -> list[str]:
     return settings.ERROR_EMAIL or [each for each in [practice.staff_mailbox] if each]
 
 
-def _patient_received(request, practice):
+def _patient_received(request, practice, facts=None):
     return _mail(
         "patient_received",
         request.email,
         practice,
         headers=_mark(request),
-        request=request,
-        respond_by=request.respond_by,
+        facts=facts,
+        called=request.called,
+        reference=request.reference,
+        answer_by=request.respond_by and when(request.respond_by, practice.zone),
         private_link=private_link.placeholder(request),
     )
 
 
-def _staff_received(request, practice):
+def _staff_received(request, practice, facts=None):
     """A pointer to the new request: its reference and a link, nothing else."""
     return _mail(
         "staff_received",
         practice.staff_mailbox,
         practice,
         headers=_mark(request),
+        facts=facts,
         reference=request.reference,
         is_quarantined=request.status == Status.QUARANTINED,
         link=_admin_address(request),
@@ -162,16 +176,22 @@ def _queue(name, recipient, practice, **context):
     return email
 
 
-def _mail(name, recipient, practice, headers=None, **context):
+def _mail(name, recipient, practice, headers=None, facts=None, **context):
     """A mail for the queue, not yet stored. Its texts are final: nothing renders them again."""
-    context |= {"practice": practice, "site_url": settings.SITE_URL, "zone": practice.zone}
-    subject = render_to_string(f"{MAILS}{name}_subject.txt", context)
+    frame = {"practice": practice, "site_url": settings.SITE_URL, "zone": practice.zone}
+
+    def text(end):
+        template = f"{MAILS}{name}{end}"
+        if facts:
+            return facts.filled(template, context, frame)
+        return render_to_string(template, context | frame)
+
     return Email(
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=[recipient],
-        subject=" ".join(subject.split()),
-        message=render_to_string(f"{MAILS}{name}.txt", context),
-        html_message=render_to_string(f"{MAILS}{name}.html", context),
+        subject=" ".join(text("_subject.txt").split()),
+        message=text(".txt"),
+        html_message=text(".html"),
         headers={"Auto-Submitted": "auto-generated", **(headers or {})},
         priority=PRIORITY.medium,
         status=STATUS.queued,

@@ -63,12 +63,18 @@ def placeholder(request: ConsultationRequest) -> str:
     return f"private-link-of-{request.reference}"
 
 
-def fill_in(text: str) -> str:
-    """Text of a mail about to be sent, with each placeholder replaced by its address."""
+def fill_in(text: str, recipients: list[str]) -> str:
+    """Text of a mail about to be sent, with each placeholder replaced by its address.
+
+    A link goes to its own patient only: somebody may have typed another's placeholder as
+    their name.
+    """
+    known = {recipient.casefold() for recipient in recipients}
 
     def address(match):
         request = ConsultationRequest.objects.filter(reference=match[1]).first()
-        return settings.SITE_URL + ((request and path(request)) or reverse("consultation"))
+        is_theirs = request is not None and request.email.casefold() in known
+        return settings.SITE_URL + ((is_theirs and path(request)) or reverse("consultation"))
 
     return PLACEHOLDER.sub(address, text)
 

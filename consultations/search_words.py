@@ -88,15 +88,18 @@ def words_of(request) -> set[str]:
     return {word[:254] for word in found if word}
 
 
+def rows_of(request) -> list[SearchWord]:
+    """One for each word, not yet stored."""
+    return [
+        SearchWord(request=request, word=word, received_at=request.received_at)
+        for word in sorted(words_of(request))
+    ]
+
+
 def store_new(requests) -> None:
     """For requests that have no words yet, in one statement."""
     SearchWord.objects.bulk_create(
-        [
-            SearchWord(request=request, word=word, received_at=request.received_at)
-            for request in requests
-            for word in sorted(words_of(request))
-        ],
-        batch_size=5000,
+        [row for request in requests for row in rows_of(request)], batch_size=5000
     )
 
 
@@ -104,13 +107,7 @@ def follow(request) -> None:
     """After a name, the address or the number has changed; call it in the same transaction."""
     kept = SearchWord.objects.filter(request=request)
     kept.exclude(word__in=words_of(request)).delete()
-    SearchWord.objects.bulk_create(
-        [
-            SearchWord(request=request, word=word, received_at=request.received_at)
-            for word in sorted(words_of(request))
-        ],
-        ignore_conflicts=True,
-    )
+    SearchWord.objects.bulk_create(rows_of(request), ignore_conflicts=True)
 
 
 def catch_up() -> int:

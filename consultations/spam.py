@@ -70,6 +70,7 @@ COUNT_ONE_MORE = """
     INSERT INTO consultations_submissioncount (bucket, "window", count)
     VALUES (%s, %s, 1), (%s, %s, 1)
     ON CONFLICT (bucket, "window") DO UPDATE SET count = consultations_submissioncount.count + 1
+    RETURNING bucket, count
 """
 
 
@@ -88,8 +89,7 @@ def _counted(address: str) -> tuple[int, int]:
         # In one order for everybody: two sends from one network cannot wait for each other.
         values = [value for bucket in sorted(buckets) for value in (bucket, stored)]
         cursor.execute(COUNT_ONE_MORE, values)
-    rows = SubmissionCount.objects.filter(bucket__in=buckets, window=window)
-    counts = dict(rows.values_list("bucket", "count"))
+        counts = dict(cursor.fetchall())
     return counts[buckets[0]], counts[buckets[1]]
 
 

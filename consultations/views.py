@@ -4,14 +4,18 @@ import logging
 import time
 import uuid
 
+from django.conf import settings
 from django.core import signing
 from django.db import Error as AnyDatabaseError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
-from django.shortcuts import get_object_or_404, redirect, render
-from django.template.loader import render_to_string
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
+
+from practice.blanks import Blanks, blank
+from practice.templatetags.text import when
 
 from . import form_facts, intake, private_link, spam, synthetic
 from .choices import Origin
@@ -22,9 +26,14 @@ from .models import ConsultationRequest
 logger = logging.getLogger(__name__)
 FORM_SALT = "consultations.form"
 TEMPLATE = "consultations/consultation.html"
-# Where a kept page has what each visitor gets for themselves.
-TICKET_HERE, CSRF_HERE = "the-ticket-goes-here", "the-csrf-token-goes-here"
+RECEIVED = "consultations/received.html"
 RECEIPT = signing.Signer(salt="consultations.received")
+# What the confirmation needs, written out: the ORM takes twice as long. The message is not
+# shown back.
+SHOWN_BACK = """
+    SELECT id, reference, email, respond_by, link_number, link_digest, link_revoked_at, sealed_link
+    FROM consultations_consultationrequest WHERE reference = %s
+"""
 
 
 @never_cache
@@ -46,21 +55,24 @@ def received(request, receipt):
         reference = RECEIPT.unsign(receipt)
     except signing.BadSignature:
         raise Http404 from None
-    context = {"reference": reference}
     try:
         facts = form_facts.current()
-        requests = ConsultationRequest.objects.defer("message")  # It is not shown back.
-        stored = get_object_or_404(requests, reference=reference)
+        stored = next(iter(ConsultationRequest.objects.raw(SHOWN_BACK, [reference])), None)
     except AnyDatabaseError:
-        return render(request, "consultations/received.html", context, status=503)
-    context |= {
-        "practice": facts.practice,
-        "main_location": facts.main_location,
-        "stored": stored,
+        return render(request, RECEIVED, {"reference": reference}, status=503)
+    if stored is None:
+        raise Http404
+    shown = {
+        "reference": reference,
+        "answer_by": stored.respond_by and when(stored.respond_by, facts.practice.zone),
         "private_page": private_link.path(stored),
+        "email": stored.email,
         "meant_email": likely_meant(stored.email),
+        "canonical": f"{settings.SITE_URL}{request.path}",
     }
-    return render(request, "consultations/received.html", context)
+    # Made from a request that is nobody's: others get it too, filled in with their own.
+    frame = {"practice": facts.practice, "main_location": facts.main_location, "is_known": True}
+    return HttpResponse(facts.filled(RECEIVED, shown, frame, HttpRequest()))
 
 
 def give_form_back(request):
@@ -74,9 +86,9 @@ def give_form_back(request):
 
 def _receive(request):
     facts = form_facts.current()
-    form = ConsultationForm(request.POST, facts=facts)
+    form = ConsultationForm.as_sent(request.POST, facts)
     if not form.is_valid():
-        return _page(request, form)
+        return _page(request, ConsultationForm(request.POST, facts=facts))
     ticket = _read_ticket(form.cleaned_data["token"])
     opened_at = ticket.get("opened_at")
     is_test = synthetic.is_ours(request, form.cleaned_data["message"])
@@ -102,12 +114,17 @@ def _fresh_page(request, facts):
     """The form before anything is typed: kept as HTML, but for its ticket and CSRF token."""
     came_from = _came_from(request, facts)
     preselected = tuple(page and page.pk for page in came_from.values())
-    if preselected not in facts.fresh_pages:
-        form = ConsultationForm(initial=came_from | {"token": TICKET_HERE}, facts=facts)
-        context = {"form": form, "csrf_token": CSRF_HERE}
-        facts.fresh_pages[preselected] = render_to_string(TEMPLATE, context, request)
-    page = facts.fresh_pages[preselected].replace(TICKET_HERE, _ticket(came_from))
-    return HttpResponse(page.replace(CSRF_HERE, get_token(request)))
+    page = facts.once((TEMPLATE, preselected), lambda: _with_blanks(facts, came_from))
+    mine = {"ticket": _ticket(came_from), "csrf_token": get_token(request)}
+    return HttpResponse(page.filled(mine))
+
+
+def _with_blanks(facts, came_from):
+    """The fresh page; made from a request that is nobody's, since others get it too."""
+    form = ConsultationForm(initial=came_from | {"token": blank("ticket")}, facts=facts)
+    frame = {"practice": facts.practice, "main_location": facts.main_location, "form": form}
+    frame["canonical"] = settings.SITE_URL + reverse("consultation")
+    return Blanks(TEMPLATE, ["ticket", "csrf_token"], frame, HttpRequest())
 
 
 def _page(request, form, status=200, **context):

@@ -165,7 +165,7 @@ def test_a_new_link_ends_the_old_one_and_goes_to_the_patient(client, row):
     mail = Email.objects.get(pk=event.details["emails"][0])
     assert mail.to == [row.email]
     assert new not in mail.message
-    assert new in private_link.fill_in(mail.message)
+    assert new in private_link.fill_in(mail.message, mail.to)
     shown = text(client.get(f"{REQUESTS}{row.pk}/change/"))
     assert new not in shown
 

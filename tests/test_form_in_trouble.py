@@ -131,6 +131,19 @@ def test_a_send_while_the_database_is_gone_is_said_not_to_be_received(
     assert ConsultationRequest.objects.get().procedure == seen_before
 
 
+def test_who_has_shown_the_form_only_knows_the_phone_number_as_well(
+    client, practice, answers, no_database, monkeypatch
+):
+    monkeypatch.setattr(context_processors, "_last_known", {})
+    client.get(FORM)
+
+    with no_database(OperationalError):
+        page = Page(client.post(FORM, answers))
+
+    assert "512-555-0100" in page.text
+    assert "1 Example Street" in page.text
+
+
 @pytest.mark.parametrize("error", GONE, ids=lambda error: error.__name__)
 def test_a_failure_at_the_last_step_is_said_not_to_be_received(
     client, practice, answers, monkeypatch, error

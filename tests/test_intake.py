@@ -14,6 +14,7 @@ from consultations import intake, notifications, search_words, timeline
 from consultations.consents import ON_THE_FORM
 from consultations.models import Consent, ConsultationRequest, Event
 from consultations.sample_requests import BestTime, ContactMethod
+from consultations.search_words import SearchWord
 
 pytestmark = pytest.mark.django_db
 
@@ -222,23 +223,35 @@ def test_nobody_is_linked_to_spam(practice, a_request, status):
 
 # --- All or nothing ---------------------------------------------------------------------------
 
+STORED = (ConsultationRequest, SearchWord, Consent, Email, Event)
+
+
+def refused(model):
+    """Makes the database refuse to store rows of this model."""
+
+    def refuse(execute, sql, *rest):
+        if f'INSERT INTO "{model._meta.db_table}"' in sql:
+            raise DatabaseError
+        return execute(sql, *rest)
+
+    return refuse
+
+
+def nothing_is_stored():
+    return not any(model.objects.exists() for model in STORED)
+
 
 @pytest.mark.parametrize(
     ("module", "name"),
     [
         (intake.spam, "suspicions"),
-        (intake, "_store_consents"),
-        (search_words, "store_new"),
+        (intake, "_consents"),
+        (search_words, "rows_of"),
         (timeline, "line"),
         (notifications, "_staff_received"),
-        (notifications.Email.objects, "bulk_create"),
         (notifications, "line"),
-        (Event.objects, "bulk_create"),
     ],
-    ids=[
-        *("screening", "consents", "search words", "the first event", "the second mail"),
-        *("queueing", "the last event", "storing the events"),
-    ],
+    ids=["screening", "consents", "search words", "the first event", "the mails", "the last event"],
 )
 def test_when_any_part_fails_nothing_is_stored(practice, monkeypatch, module, name):
     def broken(*args, **kwargs):
@@ -249,9 +262,16 @@ def test_when_any_part_fails_nothing_is_stored(practice, monkeypatch, module, na
         with pytest.raises(DatabaseError):
             send()
 
-    for model in (ConsultationRequest, Consent, Event, Email):
-        assert model.objects.count() == 0
+    assert nothing_is_stored()
+    assert send()[1] is True
 
+
+@pytest.mark.parametrize("model", STORED, ids=lambda model: model.__name__)
+def test_when_anything_cannot_be_stored_nothing_is(practice, model):
+    with connection.execute_wrapper(refused(model)), pytest.raises(DatabaseError):
+        send()
+
+    assert nothing_is_stored()
     assert send()[1] is True
 
 

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils.html import escape
 from post_office.models import STATUS, Email
 
-from consultations import notifications, patient_acts, private_link
+from consultations import form_facts, notifications, patient_acts, private_link
 from consultations.models import ConsultationRequest, Event
 from practice.models import Practice
 from tests.dump import places_of
@@ -139,6 +139,21 @@ def test_a_name_cannot_change_the_mail(client, practice, answers, work, mailoutb
     assert "Bcc" not in str(sent.message().items())
 
 
+@sends
+def test_a_name_that_is_another_s_placeholder_gets_nobody_s_link(
+    client, a_request, answers, work, mailoutbox
+):
+    other = a_request()
+    client.post(FORM, answers | {"preferred_name": private_link.placeholder(other)})
+
+    work()
+
+    sent = next(mail for mail in mailoutbox if mail.to == ["ada@example.com"])
+    for text in (sent.body, sent.alternatives[0].content):
+        assert private_link.path(other) not in text
+        assert "/consultation/request/" in text  # Their own.
+
+
 # --- The staff's ------------------------------------------------------------------------------
 
 
@@ -205,6 +220,27 @@ def test_the_mails_are_queued_once_and_the_timeline_says_so(received, practice):
     line = received.events.get(kind=Event.Kind.MAILED)
     assert line.by_name == "System"
     assert set(line.details["emails"]) == set(Email.objects.values_list("pk", flat=True))
+
+
+@pytest.mark.parametrize("name", ["Ada & <b>Co.</b>", "\ue000reference\ue001", "{{ reference }}"])
+def test_mails_are_the_same_whether_their_texts_were_kept_or_are_rendered(a_request, name):
+    facts = form_facts.current()
+    requests = [
+        a_request(preferred_name=name),
+        a_request(respond_by=None),
+        a_request(preferred_name=name, status="quarantined"),
+    ]
+    for request in requests:
+        kept, rendered = (
+            notifications.of_received(request, facts.practice, each) for each in (facts, None)
+        )
+        assert list(map(texts, kept)) == list(map(texts, rendered))
+        others = {each.reference for each in requests if each != request}
+        assert not any(other in text for mail in kept for text in texts(mail) for other in others)
+
+
+def texts(mail):
+    return [mail.subject, mail.message, mail.html_message]
 
 
 def test_machines_are_asked_not_to_answer(received):

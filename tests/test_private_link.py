@@ -162,10 +162,11 @@ def test_a_link_whose_key_is_gone_still_opens_but_is_not_shown_again(a_request, 
 
 
 def test_placeholders_become_addresses_when_a_mail_is_sent(a_request):
-    first, second = a_request(), a_request()
+    first = a_request()
+    second = a_request(email=first.email.upper())
     text = f"{private_link.placeholder(first)}\n<{private_link.placeholder(second)}>"
 
-    assert private_link.fill_in(text) == (
+    assert private_link.fill_in(text, [first.email]) == (
         f"https://testserver{private_link.path(first)}\n"
         f"<https://testserver{private_link.path(second)}>"
     )
@@ -177,9 +178,18 @@ def test_a_placeholder_of_an_erased_or_revoked_request_leads_to_the_form(a_reque
     request.save()
 
     for reference in (request.reference, "00000-00000"):
-        text = private_link.fill_in(f"See private-link-of-{reference}.")
+        text = private_link.fill_in(f"See private-link-of-{reference}.", [request.email])
         assert text == "See https://testserver/consultation/."
 
 
+def test_a_link_goes_to_its_own_patient_only(a_request):
+    placeholder = private_link.placeholder(a_request())
+
+    text = private_link.fill_in(f"See {placeholder}.", ["eve@example.com"])
+
+    assert text == "See https://testserver/consultation/."
+
+
 def test_text_without_a_placeholder_stays_as_it_is():
-    assert private_link.fill_in("No private-link-of-anything.") == "No private-link-of-anything."
+    text = "No private-link-of-anything."
+    assert private_link.fill_in(text, ["ada@example.com"]) == text
