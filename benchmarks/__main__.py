@@ -7,13 +7,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import form, growth, lighthouse, machine, pages, report, servers, weight
+from . import form, growth, lighthouse, machine, memory, pages, report, servers, weight
 from .progress import Progress
 
 PARTS = {
     "pages": pages,
     "form": form,
     "growth": growth,
+    "memory": memory,
     "weight": weight,
     "lighthouse": lighthouse,
 }
@@ -76,6 +77,8 @@ def show(part, lines):
         target = "" if line.is_met is None else ("  met" if line.is_met else "  MISSED")
         values = f"{report.number(line.value)} : {report.number(line.reference_value)} {line.unit}"
         print(f"  {line.name:<62} {values:>28} {line.ratio:>8.2f}{target}")
+        for plan in line.details.get("plans", ()):
+            print(f"      {plan}")
 
 
 if __name__ == "__main__":

@@ -23,11 +23,18 @@ from django.test.utils import CaptureQueriesContext  # noqa: E402
 
 from consultations.models import ConsultationRequest  # noqa: E402
 from practice.models import User  # noqa: E402
+from procedures.models import Category, Faq, Procedure  # noqa: E402
 
 INBOX = "/admin/consultations/consultationrequest/"
 VIEWS = ("todo", "mine", "unassigned", "late", "due-today", "follow-up", "closed", "all")
-BIG_TABLES = ("consultations_consultationrequest", "consultations_searchword")
-SCAN = re.compile(r"Seq Scan on (\w+)")
+# Before the name of a table or an index, and not said.
+APP = re.compile(r"\b(consultations|procedures|practice)_")
+NAMESAKES = 60
+# Each request adds rows to these.
+GROWING = {
+    f"consultations_{name}"
+    for name in ("consultationrequest", "searchword", "event", "contactattempt", "consent")
+}
 
 
 def add_staff():
@@ -48,6 +55,14 @@ def add_somebody():
     row.save()
 
 
+def add_namesakes():
+    """So many of one name that a search for it fills its page on the small site as well."""
+    closed = ConsultationRequest.objects.filter(status="closed").order_by("-received_at")
+    for row in closed[10 : 10 + NAMESAKES]:
+        row.full_name, row.preferred_name = "Amara Testwell", ""
+        row.save()
+
+
 def inbox_pages():
     row = ConsultationRequest.objects.get(email="zebulon.quackenbush@example.com")
     searches = {
@@ -58,7 +73,7 @@ def inbox_pages():
         "Search by a rare name": "quackenbush",
         "Search by a first name that thousands have": "amara",
         "Search by first and family name that many have": "amara testwell",
-        "Search by two letters": "xi",
+        "Search by two letters": "am",
         "Search for nobody": "nobodyhasthis",
     }
     return {
@@ -72,24 +87,36 @@ def inbox_pages():
 
 def content_pages():
     return {
+        "Home page": "/?cold=1",
         "List of procedures": "/procedures/?cold=1",
         "A procedure": "/procedures/rhinoplasty/?cold=1",
+        "Site search: nothing typed": "/search/",
         "Site search: a name": "/search/?q=rhinoplasty",
         "Site search: a typing error": "/search/?q=rinoplasty",
+        "Site search: a word of every page": "/search/?q=operation",
+        "Site search: the beginning of one": "/search/?q=oper",
+        "Site search: several words": "/search/?q=how+long+is+recovery",
+        "Site search: nothing found": "/search/?q=xqzzw",
     }
 
 
 def add_procedures(number):
-    """Published copies of a sample procedure under invented names."""
-    from procedures.models import Procedure
-
+    """Published copies of a sample procedure under invented names, in all categories."""
     original = Procedure.objects.published().first()
-    there = Procedure.objects.count()
-    for place in range(there, number):
-        original.pk = None
-        original.name, original.slug = f"Invented operation {place}", f"invented-{place}"
-        original.summary = f"An operation that nobody does, number {place}."
-        original.save(force_insert=True)
+    categories = list(Category.objects.values_list("pk", flat=True))
+    copies = []
+    for place in range(Procedure.objects.count(), number):
+        copy = Procedure.objects.get(pk=original.pk)
+        copy.pk, copy.category_id = None, categories[place % len(categories)]
+        copy.name, copy.slug = f"Invented operation {place}", f"invented-{place}"
+        copy.summary = f"An operation that nobody does, number {place}."
+        copies.append(copy)
+    Procedure.objects.bulk_create(copies)
+    Faq.objects.bulk_create(
+        Faq(procedure=copy, question=f"What is {copy.name}?", answer="Nothing.") for copy in copies
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
 
 
 class Probe:
@@ -99,6 +126,7 @@ class Probe:
         if kind == "inbox":
             add_staff()
             add_somebody()
+            add_namesakes()
             self.client.force_login(User.objects.get(username="manager"))
         self.pages = inbox_pages() if kind == "inbox" else content_pages()
 
@@ -116,27 +144,59 @@ class Probe:
         return {"ms": took, "bytes": len(body), "rows": body.count(b'name="chosen"')}
 
     def queries(self, name):
-        """How many, and what EXPLAIN says of each that reads requests."""
+        """How many, what EXPLAIN says of each that reads content or requests, and which
+        growing tables one of them reads from end to end."""
         with CaptureQueriesContext(connection) as captured:
             self.client.get(self.pages[name], secure=True)
-        statements = [query["sql"] for query in captured if _is_big(query["sql"])]
-        plans = [_explained(sql) for sql in statements]
-        scanned = {table for plan in plans for table in SCAN.findall(plan)}
+        plans = [explained(query["sql"]) for query in captured if is_told(query["sql"])]
         return {
             "queries": len(captured),
-            "plans": plans,
-            "sequential": sorted(scanned & set(BIG_TABLES)),
+            "plans": [line_of(plan) for plan in plans],
+            "sequential": sorted(GROWING & {table for plan in plans for table in scanned(plan)}),
         }
 
 
-def _is_big(sql):
-    return sql.startswith("SELECT") and any(table in sql for table in BIG_TABLES)
+def is_told(sql):
+    return sql.startswith("SELECT") and ("consultations_" in sql or "procedures_" in sql)
 
 
-def _explained(sql):
+def explained(sql):
+    """The plan as it was carried out, as EXPLAIN's JSON has it."""
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN {sql.replace('%', '%%')}", [])
-        return "\n".join(line for (line,) in cursor.fetchall())
+        how = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)"
+        cursor.execute(f"{how} {sql.replace('%', '%%')}", [])
+        (found,) = cursor.fetchone()
+    return (found if isinstance(found, list) else json.loads(found))[0]["Plan"]
+
+
+def nodes(plan):
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def scanned(plan):
+    return {node["Relation Name"] for node in nodes(plan) if "Seq Scan" in node["Node Type"]}
+
+
+def line_of(plan):
+    """One line: what came of how many rows, at what cost, and the nodes from the top down."""
+    rows = plan["Actual Rows"]
+    buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    cost = f"{rows:,.0f} rows, {buffers:,} buffers, {plan['Actual Total Time']:.2f} ms"
+    return f"{cost}: {APP.sub('', _told(plan))}"
+
+
+def _told(node):
+    said = node["Node Type"]
+    if "Index Name" in node:
+        said += f" by {node['Index Name']}"
+    if "Relation Name" in node:
+        said += f" of {node['Relation Name']}"
+    below = [_told(child) for child in node.get("Plans", ()) if child["Actual Loops"]]
+    if not below:
+        return said
+    return f"{said} < {below[0]}" if len(below) == 1 else f"{said} < ({'; '.join(below)})"
 
 
 def main(kind, number):

@@ -9,29 +9,42 @@ TITLES = {
     "pages": "Public pages",
     "form": "The patient's form",
     "growth": "Growth",
+    "memory": "Memory",
     "weight": "Page weight",
     "lighthouse": "Lighthouse",
 }
 EXPLAINED = {
     "pages": "Requests in a second that one gunicorn worker with four threads answers on one "
     "core, while a small client keeps eight connections busy from the other core. *Warm* is "
-    "the same address again and again, as patients ask for it; *cold* asks for an address "
-    "that was never asked for before, so that nothing kept can help. The reference is a view "
-    "that returns a string, without middleware, template or database.",
+    "the same address again and again, as patients ask for it. Three lines ask for what is not "
+    "ready: *with a query* for an address that nobody has asked for before, as letters and "
+    "advertisements tag theirs; *after a change elsewhere* for a page of a site in which "
+    "something else was changed since the last request, every time; *made anew* for a page "
+    "that nobody has asked for or that was itself changed, every time (its best compression, "
+    "once the reader has it, is left out). The reference is a view that returns a string, "
+    "without middleware, template or database.",
     "form": "Four patients at once, each from a network of its own. *A request is sent* is the "
     "POST alone; *opened, sent and confirmed* is what a patient's browser really does. The "
     "reference asks the same questions and stores one row; the site stores the request, three "
     "consents, two lines of its timeline, the words it is found by, and two mails, in one "
     "transaction that is on disk before the page says thank you.",
     "growth": "The same page on two databases, in turn, within one process for each: "
-    "authentication, queries and templates, without HTTP. A search that fills its page with "
-    "fifty rows on the full site and finds thirty on the small one has more to write; the "
-    "number of rows is noted. The dashboard shows figures that the worker counts every "
-    "minute. Behind each line are the plans that PostgreSQL's EXPLAIN gives for its queries.",
+    "authentication, queries and templates, without HTTP. Both sites hold sixty people "
+    "of one name, so that a search for them fills its page with fifty rows on both; the number "
+    "of rows is noted. The dashboard shows figures that the worker counts every "
+    "minute. The plans are what PostgreSQL's EXPLAIN ANALYZE says of each query on the full "
+    "site: rows found, pages of 8 kB looked at, time, and the steps from the last to the first.",
+    "memory": "Megabytes of one gunicorn worker with four threads, after every public page was "
+    "asked for in every encoding. The cache of pages is what the target is about: what a worker "
+    "holds for it beyond the pages themselves. A whole site with its admin is more code than a "
+    "bare view, whatever it caches; that line is there to be known. Workers that are forked from "
+    "one process share what neither of them writes to.",
     "weight": "Compressed bytes as a browser that knows Brotli gets them. The limit for HTML and "
     "style sheets is what fits into the first round trip of a new connection.",
-    "lighthouse": "Lighthouse's simulated telephone, the median of three runs. The reference for "
-    "the largest contentful paint is a page of plain text from a server of the same kind.",
+    "lighthouse": "Lighthouse's simulated telephone, the median of three runs, through the proxy "
+    "that the handbook sets up, with TLS and HTTP/2. The reference for the largest contentful "
+    "paint is a page of plain text behind the same proxy. Blocking time is made of real seconds "
+    "of this machine's processor: it says something only where nothing else runs.",
 }
 ANCHORS = """Measured elsewhere in the same way, on another machine, as anchors and not as
 references: a bare Django view 3,160 requests/s; Wagtail 8 with its page cache 1,935; django CMS
@@ -134,11 +147,11 @@ def _plans(results):
     said = (
         f"Sequential scans over requests: {', '.join(scanned)}."
         if scanned
-        else "No query of these pages scans the requests or their search words from end to end."
+        else "No query of these pages scans the requests, or what belongs to them, from end to end."
     )
     lines = [said, "", "<details><summary>Plans</summary>", ""]
     for line in planned:
-        plans = "\n\n".join(line["details"]["plans"])
+        plans = "\n".join(line["details"]["plans"])
         lines += [f"**{line['name']}**, {line['details']['queries']} queries", ""]
         lines += ["```", plans, "```", ""]
     return [*lines, "</details>", ""]
