@@ -78,6 +78,6 @@ def _weighed(server, name, path):
             "requests",
             blocking + len(set(view.fonts)),
             MOST_REQUESTS,
-            note="HTML, style sheets, blocking scripts and the preloaded font",
+            note="HTML, style sheets, blocking scripts and the font that wide screens preload",
         ),
     ]

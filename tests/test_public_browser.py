@@ -52,6 +52,13 @@ def test_every_page_is_accessible_and_fits(whole_site, open_page, axe, problems,
         assert sticking_out(page, NARROW if width == 320 else WIDE) == {}, name
 
 
+def read_through(page):
+    """To the end of the page, so that all of it has been laid out."""
+    for section in page.locator("main section").all():
+        section.evaluate("e => e.scrollIntoView({ behavior: 'instant' })")
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => done()))")
+
+
 OBSERVE_SHIFTS = """
 window.shifts = [];
 new PerformanceObserver((list) => {
@@ -70,6 +77,7 @@ def test_pictures_that_come_late_move_nothing(whole_site, open_page, size):
     page.route("**/media/**", lambda route: held.append(route))
     page.goto(PROCEDURE, wait_until="domcontentloaded")
     page.evaluate("document.fonts.ready")
+    read_through(page)
     height = page.evaluate("document.documentElement.scrollHeight")
     pictures = page.locator("main img").all()
     assert len(pictures) == 6
