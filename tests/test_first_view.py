@@ -55,6 +55,14 @@ def test_a_long_page_is_laid_out_as_far_as_it_is_seen(whole_site, open_page):
     assert last.evaluate(IS_LAID_OUT)
 
 
+def test_where_no_script_runs_all_of_it_is_laid_out(whole_site, open_page):
+    """Nobody would lead the reader back to their line."""
+    page = open_page(viewport=SIZES["phone"], java_script_enabled=False)
+    page.goto(PROCEDURE)
+
+    assert page.locator("#sources li").first.evaluate(IS_LAID_OUT)
+
+
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_who_comes_back_finds_the_line_that_was_read(whole_site, open_page, size):
     page = open_page(viewport=size, reduced_motion="reduce")

@@ -2,7 +2,7 @@
 // comes back to it, or loads it again, finds the line that they left all the same. The place
 // is kept with the tab's own history, and goes with it.
 // It comes after the scripts that change how long a page is.
-// Without this file browsers go to where that line would be in a page of another length.
+// Where no script runs the page is laid out as a whole (static/css/procedure.css).
 
 const COMES_BACK = ["back_forward", "reload"];
 
