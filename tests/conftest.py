@@ -24,13 +24,24 @@ DRAWING = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # Before tests are chosen by their marks.
 def pytest_collection_modifyitems(items):
-    """Lets tests that commit find what migrations put there (the roles), whoever ran before."""
     for item in items:
         mark = item.get_closest_marker("django_db")
+        # Tests that commit find what migrations put there (the roles), whoever ran before.
         if mark and mark.kwargs.get("transaction"):
             again = pytest.mark.django_db(**mark.kwargs | {"serialized_rollback": True})
             item.add_marker(again, append=False)
+        # Whoever asks no database is right or wrong on both.
+        if not mark and "db" not in item.fixturenames and not is_marked(item, *OF_SITES):
+            item.add_marker("once")
+
+
+OF_SITES = ("browser", "processes", "servers")  # They start sites on a database of their own.
+
+
+def is_marked(item, *names):
+    return any(item.get_closest_marker(name) for name in names)
 
 
 @pytest.fixture(autouse=True, scope="session")

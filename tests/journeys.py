@@ -81,8 +81,8 @@ def tab_to(page, wanted, most=60):
 
 
 def where_the_focus_is(page):
-    """What has the focus, once the page has scrolled to it."""
-    for _ in range(20):
+    """What has the focus, once the page has scrolled to it: a busy machine takes its time."""
+    for _ in range(100):
         stop = page.evaluate(FOCUS)
         if stop["shown"] and not stop["covered"]:
             break

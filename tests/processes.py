@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -110,6 +111,7 @@ class Site:
     def __init__(self, folder, database):
         self.folder, self.database, self.port = folder, database, free_port()
         self.running = []
+        self.clerk, self.asking = None, threading.Lock()
         self.environment = {
             **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
             **VALUES,
@@ -164,20 +166,12 @@ class Site:
 
     def ask(self, code, **values):
         """Runs `code` in a process of its own; what it assigns to `answer` comes back."""
-        script = (
-            "import json, sys, django; django.setup()\n"
-            f"globals().update(json.loads({json.dumps(values)!r})); answer = None\n"
-            f"{code}\njson.dump(answer, sys.stdout, default=str)"
-        )
-        ran = subprocess.run(
-            [sys.executable, "-c", script],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
-        assert ran.returncode == 0, ran.stderr
-        return json.loads(ran.stdout)
+        with self.asking:
+            if self.clerk and self.clerk.environment != self.environment:
+                self.clerk.leave()
+                self.clerk = None
+            self.clerk = self.clerk or Clerk(dict(self.environment))
+            return self.clerk.ask(code, values)
 
     def kill_a_server(self):
         """SIGKILL to one of gunicorn's workers, whatever it is doing; False when none lives."""
@@ -203,6 +197,37 @@ class Site:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
+    def close(self):
+        self.stop()
+        if self.clerk:
+            self.clerk.leave()
+
+
+class Clerk:
+    """Whom a test asks about a site, again and again: starting Django takes over a second."""
+
+    def __init__(self, environment):
+        self.environment = environment
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.clerk"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, code, values):
+        self.process.stdin.write(json.dumps({"code": code, "values": values}) + "\n")
+        self.process.stdin.flush()
+        said = json.loads(self.process.stdout.readline() or '{"error": "The clerk has gone."}')
+        assert "error" not in said, said["error"]
+        return said["answer"]
+
+    def leave(self):
+        self.process.kill()
+        self.process.communicate()
+
 
 @contextmanager
 def a_site(is_postgresql):
@@ -221,7 +246,7 @@ def a_site(is_postgresql):
         else:
             database = SqliteDatabase(folder)
         site = Site(folder, database)
-        stack.callback(site.stop)
+        stack.callback(site.close)
         site.manage("migrate", "--verbosity=0")
         site.ask(PRACTICE)
         yield site

@@ -1,14 +1,18 @@
 """`make test`: every test, on SQLite, on a real PostgreSQL and in a real Chromium.
 
-Beside PostgreSQL run the tests of several servers too, with a real Redis and a real Caddy.
-
 Usage: python -m tests.run [--quick] [arguments for pytest]
+
+Most tests keep a core busy, and run one suite after the other, on every core. Those that start
+the site's own processes, kill them and wait for what happens (`processes`, and `servers` with
+a real Redis and a real Caddy) run beside all others, and are given the cores first: so their
+waiting costs nothing, and their seconds mean something. What they say is shown at the end.
 
 Ends with a table and the line “N passed, N failed”. Exits with 0 only if every suite ran,
 every test passed and none was skipped.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +27,8 @@ from tests import chromium, redis_server
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSED, FAILED, NO_TESTS = 0, 1, 5  # pytest's exit codes
+BUSY = "not browser and not servers and not processes"
+BEHIND = ("nice", "-n", "5")  # What keeps the cores busy lets through what waits.
 
 
 @dataclass
@@ -47,28 +53,38 @@ def main(arguments):
     os.chdir(ROOT)
     # A polite kill must stop PostgreSQL on the way out, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    results = [run("SQLite", ["-m", "not browser and not servers", "-n", "auto"], chosen)]
-    if not quick:
-        with ExitStack() as stack:
-            try:
-                database = stack.enter_context(postgresql())
-            except Exception as error:
-                results.append(Result("PostgreSQL", problem=f"did not start: {error}"))
-                database = None
-            else:
-                results.append(run_on_postgresql(chosen, database))
-            results.append(run_in_chromium(chosen, database))
+    # Whoever is started in the background is deaf to Ctrl-C; the suites must not inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with ExitStack() as stack:
+        results = list(suites(stack, chosen, quick=quick))
     print("\n" + "\n".join(summary(results)), flush=True)
     return 0 if is_success(results, is_selection=bool(chosen)) else 1
 
 
-def run_on_postgresql(chosen, database):
-    # Once and here: the processes of a suite would install it all at the same time.
-    redis = redis_server.find_or_install()
-    if redis is None:
-        return Result("PostgreSQL", problem=redis_server.NOT_FOUND)
-    suite = ["-m", "not browser and not once", "-n", "auto"]
-    return run("PostgreSQL", suite, chosen, DATABASE_URL=database, REDIS_SERVER=redis)
+def suites(stack, chosen, *, quick):
+    """Runs all of them; one result for each."""
+    beside = [stack.enter_context(beside_others("Processes on SQLite", "processes", chosen))]
+    database = None
+    if not quick:
+        try:
+            database = stack.enter_context(postgresql())
+        except Exception as error:
+            yield Result("PostgreSQL", problem=f"did not start: {error}")
+    if database:
+        # Once and here: the processes of a suite would install it all at the same time.
+        if redis := redis_server.find_or_install():
+            which = "servers or (processes and not once)"
+            variables = {"DATABASE_URL": database, "REDIS_SERVER": redis}
+            suite = beside_others("Processes on PostgreSQL", which, chosen, **variables)
+            beside.append(stack.enter_context(suite))
+        else:
+            yield Result("Processes on PostgreSQL", problem=redis_server.NOT_FOUND)
+    yield run("SQLite", BUSY, chosen)
+    if database:
+        yield run("PostgreSQL", f"{BUSY} and not once", chosen, DATABASE_URL=database)
+    if not quick:
+        yield run_in_chromium(chosen, database)
+    yield from (each.end() for each in beside)
 
 
 def run_in_chromium(chosen, database):
@@ -77,36 +93,80 @@ def run_in_chromium(chosen, database):
         return Result(
             "Chromium", problem="none was found. Install one, or set CHROMIUM=/path/to/it"
         )
-    suite = ["-m", "browser", "-n", "auto", "--maxprocesses", "4"]
     variables = {"DATABASE_URL": database} if database else {}
-    return run("Chromium", suite, chosen, CHROMIUM=path, **variables)
+    # Test and browser wait for each other by turns, so one more than there are cores.
+    workers = min(4, (os.cpu_count() or 1) + 1)
+    return run("Chromium", "browser", chosen, workers=workers, CHROMIUM=path, **variables)
 
 
-def run(name, suite, chosen, **variables):
-    """Runs pytest once and counts from its report."""
-    print(f"\n--- {name} " + "-" * (70 - len(name)), flush=True)
-    environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
-        code = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "pytest",
-                "-q",
-                "--tb=short",
-                f"--junitxml={report}",
-                *suite,
-                *chosen,
-            ],
+def run(name, which, chosen, *, workers="auto", **variables):
+    """Runs the tests with these marks on every core."""
+    headline(name)
+    behind = BEHIND if shutil.which(BEHIND[0]) else ()
+    arguments = ["-m", which, "-n", str(workers), "--dist=worksteal", *chosen]
+    with Suite(name, arguments, variables, before=behind) as suite:
+        return suite.end()
+
+
+@contextmanager
+def beside_others(name, which, chosen, **variables):
+    """Begins a suite of one process; asked for its end, it says what it had to say."""
+    with (
+        tempfile.TemporaryFile() as output,
+        Suite(name, ["-m", which, "-n", "0", *chosen], variables, output=output) as suite,
+    ):
+        yield suite
+
+
+class Suite:
+    """One run of pytest. Who leaves the `with` block before its end breaks it off."""
+
+    def __init__(self, name, arguments, variables, *, before=(), output=None):
+        self.name, self.output = name, output
+        self.folder = tempfile.TemporaryDirectory()
+        self.report = Path(self.folder.name) / "report.xml"
+        environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
+        pytest = [sys.executable, "-m", "pytest", "-q", "--tb=short", f"--junitxml={self.report}"]
+        self.started = time.time()
+        self.process = subprocess.Popen(
+            [*before, *pytest, *arguments],
             env=environment | variables,
-        ).returncode
-        counted = count(name, report) if report.exists() else Result(name)
-    counted.seconds = time.monotonic() - started
-    if code not in (PASSED, FAILED, NO_TESTS):
-        counted.problem = f"pytest stopped with exit code {code}"
-    return counted
+            stdout=output,
+            stderr=output and subprocess.STDOUT,
+        )
+
+    def end(self):
+        """Waits for it, and counts from its report."""
+        code = self.process.wait()
+        if self.output:
+            headline(self.name)
+            self.output.seek(0)
+            print(self.output.read().decode(errors="replace"), flush=True)
+        if self.report.exists():
+            result = count(self.name, self.report)
+            result.seconds = self.report.stat().st_mtime - self.started
+        else:
+            result = Result(self.name, seconds=time.time() - self.started)
+        if code not in (PASSED, FAILED, NO_TESTS):
+            result.problem = f"pytest stopped with exit code {code}"
+        return result
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)  # Then its tests end what they have started.
+            try:
+                self.process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.folder.cleanup()
+
+
+def headline(name):
+    print(f"\n--- {name} " + "-" * (70 - len(name)), flush=True)
 
 
 def count(name, report):
@@ -120,10 +180,10 @@ def count(name, report):
 
 def summary(results):
     """The table, what went wrong besides failing tests, and last the line of totals."""
-    yield f"{'Suite':<12}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>9}"
+    yield f"{'Suite':<26}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>9}"
     for each in results:
         counts = f"{each.passed:>8}{each.failed:>8}{each.skipped:>9}{each.seconds:>9.1f}"
-        yield f"{each.name:<12}{counts}"
+        yield f"{each.name:<26}{counts}"
     for each in results:
         if each.problem:
             yield f"{each.name} could not run: {each.problem}"

@@ -64,7 +64,7 @@ def several_servers():
         store = stack.enter_context(an_object_store())
         servers = SeveralServers(folder, database, redis, store)
         for each in servers.both:
-            stack.callback(each.stop)
+            stack.callback(each.close)
         servers.a.ask(f"from django.core.management import call_command\n{MIGRATE}\n{PRACTICE}")
         store.wait()
         yield servers

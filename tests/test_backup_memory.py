@@ -10,7 +10,7 @@ from django.conf import settings
 from tests.backups import IDENTITY, RECIPIENT
 from tests.environment import VALUES
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.processes]
 
 MEGABYTE = 1024 * 1024
 SCRIPT = """

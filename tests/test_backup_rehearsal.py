@@ -12,6 +12,7 @@ from tests.pages import Page
 from tests.patients import Patient
 from tests.processes import a_site, look, visit, wait_for
 
+pytestmark = pytest.mark.processes
 PEOPLE = 10
 EVERYTHING = """
 import hashlib

@@ -140,7 +140,7 @@ def written(folder, results, not_measured=None):
 
 
 def test_the_report_says_what_was_met_and_what_was_not(tmp_path):
-    lines = [a_result(target=1), a_result(name="Home page, cold", target=4)]
+    lines = [a_result(target=1), a_result(name="Home page, made anew", target=4)]
     text = written(tmp_path, {"pages": lines}, {"lighthouse": "npm is not installed"})
     assert (
         "| Home page, warm | 30 requests/s | 10 requests/s, a bare view | 3.00 | ≥ 1 | yes |"
@@ -185,7 +185,8 @@ def test_how_far_one_machine_goes_shows_its_arithmetic():
     parts = {
         "pages": part(
             a_result(name="Home page, warm", rounds=[(1000, 500)]),
-            a_result(name="Home page, cold", rounds=[(100, 500)]),
+            a_result(name="Home page, made anew", rounds=[(100, 500)]),
+            a_result(name="Home page, after a change elsewhere", rounds=[(500, 500)]),
         ),
         "form": part(a_result(name="opened, sent", unit="visits/s", rounds=[(50, 100)])),
     }
@@ -200,12 +201,13 @@ def test_how_far_one_machine_goes_shows_its_arithmetic():
 # --- The whole program -----------------------------------------------------------------------
 
 
+@pytest.mark.processes
 def test_a_try_out_measures_pages_and_writes_a_report(tmp_path, capsys):
     bench.main(["weight", "pages", "--quick", "--rounds=1", f"--into={tmp_path}"])
     kept = json.loads((tmp_path / "latest.json").read_text(encoding="utf-8"))["parts"]
     names = [line["name"] for line in kept["pages"]["results"]]
     assert "Procedure page, warm, SQLite" in names
-    assert "Procedure page, cold, SQLite" in names
+    assert "Procedure page, made anew, SQLite" in names
     assert all(line["value"] > 0 for line in kept["pages"]["results"])
     assert {line["name"] for line in kept["weight"]["results"]} >= {"Form: HTML and CSS"}
     assert (tmp_path / "pages.svg").exists()

@@ -1,13 +1,17 @@
 """The tools of the tests themselves: what they promise, and that they can fail."""
 
+import json
+
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.core.mail import send_mail
+from django.db import connection
 from django.urls import reverse
 from post_office.mail import send_queued
 from post_office.models import Email
 
-from tests import run
+from tests import clerk, run
 from tests.browser import Problems
 
 # --- make test -------------------------------------------------------------------------------
@@ -53,6 +57,53 @@ def test_the_report_of_pytest_is_counted(tmp_path):
     assert run.count("SQLite", report) == run.Result("SQLite", passed=5, failed=3, skipped=1)
 
 
+def test_a_suite_beside_the_others_says_at_its_end_how_it_went(capfd):
+    with run.beside_others("Beside", "once", ["tests/test_proxies.py"]) as suite:
+        result = suite.end()
+    assert (result.name, result.failed, result.problem) == ("Beside", 0, "")
+    assert result.passed > 10
+    assert result.seconds > 0
+    assert f"{result.passed} passed" in capfd.readouterr().out.partition("--- Beside")[2]
+
+
+def test_a_suite_that_cannot_run_is_a_problem_and_not_an_empty_suite():
+    with run.beside_others("Beside", "once", ["tests/no_such_file.py"]) as suite:
+        assert suite.end().problem == "pytest stopped with exit code 4"
+
+
+def test_a_suite_that_nobody_waits_for_is_broken_off():
+    with run.beside_others("Beside", "once", ["tests"]) as suite:
+        pass
+    assert suite.process.poll() is not None
+
+
+def marks_of(request):
+    return {mark.name for mark in request.node.iter_markers()}
+
+
+def test_whoever_asks_no_database_is_asked_beside_one_of_them_only(request):
+    assert "once" in marks_of(request)
+
+
+def test_whoever_asks_it_is_asked_beside_both(practice, request):
+    assert "once" not in marks_of(request)
+
+
+# --- Whom process tests ask ------------------------------------------------------------------
+
+
+def test_the_clerk_answers_or_says_what_went_wrong():
+    assert clerk.done("answer = number + 1", {"number": 1}) == {"answer": 2}
+    assert clerk.done("print('Nothing to say')", {}) == {"answer": None}
+    assert "ZeroDivisionError" in clerk.done("1 / 0", {})["error"]
+    assert clerk.done("import os; os._exit(7)", {})["error"]
+
+
+def test_nothing_that_one_question_leaves_behind_is_there_for_the_next():
+    clerk.done("import sys; sys.left_behind = True", {})
+    assert clerk.done("import sys; answer = hasattr(sys, 'left_behind')", {}) == {"answer": False}
+
+
 # --- Settings and mail -----------------------------------------------------------------------
 
 
@@ -85,6 +136,25 @@ def test_the_sink_is_a_real_mail_server(smtp_sink):
 @pytest.mark.parametrize("time", ["first", "second"])
 def test_roles_outlive_tests_that_commit(time, coordinator):
     assert coordinator.has_perm("consultations.triage_request")
+
+
+def comparable(contents):
+    """The rows in what Django has written down, whatever order their links are in."""
+    rows = json.loads(contents)
+    for row in rows:
+        if "permissions" in row["fields"]:
+            row["fields"]["permissions"].sort()
+    return rows
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_what_migrations_put_there_comes_back_whole(time):
+    found = comparable(connection.creation.serialize_db_to_string())
+    wanted = comparable(connection._test_serialized_contents)
+    assert len(wanted) > 200
+    assert [row for row in wanted if row not in found] == []
+    Group.objects.all().delete()
 
 
 def test_staff_with_a_second_factor_reach_the_admin(practice, manager, signed_in):

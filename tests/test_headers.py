@@ -51,9 +51,22 @@ urlpatterns = [
 ]
 
 
+@pytest.fixture(scope="module")
+def kept():
+    """The answers, which no test changes; their site is there only for the test that asks first."""
+    return {}
+
+
 @pytest.fixture
-def site(procedure, surgeon, a_request, signed_in, manager, settings, tmp_path):
+def site(kept, request):
     """Name → answer of every kind of page, over HTTPS."""
+    if not kept:
+        kept |= request.getfixturevalue("visited")
+    return kept
+
+
+@pytest.fixture
+def visited(procedure, surgeon, a_request, signed_in, manager, settings, tmp_path):
     settings.ROOT_URLCONF = "tests.test_headers"
     private = settings.STORAGES["private"]
     options = private["OPTIONS"] | {"location": str(tmp_path)}

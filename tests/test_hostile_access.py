@@ -207,6 +207,7 @@ def test_lists_are_not_filtered_by_what_they_do_not_show(
 # --- Files -----------------------------------------------------------------------------------
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("name", "data"),
     [
@@ -232,6 +233,7 @@ def test_what_is_no_picture_does_not_become_one_in_the_admin(
     assert not procedure.hero
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["evil.html", "evil.svg", "evil.xhtml", "evil.js", "evil.pdf"])
 def test_whatever_lies_among_the_pictures_does_not_act(practice, name):
     data = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"

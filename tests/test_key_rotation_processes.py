@@ -4,12 +4,14 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from cryptography.fernet import Fernet
 from django.db import connection
 
 from tests.patients import Patient
 from tests.processes import a_site, look, visit, wait_for
 
+pytestmark = pytest.mark.processes
 BEFORE, WHILE = 8, 8
 # Three rows at a time, and a pause that leaves time to kill it.
 SLOWLY = """

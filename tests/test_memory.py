@@ -12,7 +12,7 @@ from django.conf import settings
 from tests import picture_files as files
 from tests.environment import VALUES
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.processes]
 
 # Its peak counts from its own start: a child's `ru_maxrss` may begin with its parent's.
 SCRIPT = """

@@ -9,11 +9,13 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from django.db import connection
 
 from tests.patients import REFERENCE, Patient
 from tests.processes import a_site, wait_for
 
+pytestmark = pytest.mark.processes
 logger = logging.getLogger(__name__)
 
 SUBMISSIONS = 200

@@ -16,6 +16,7 @@ from tests.pages import Page
 from tests.patients import FORM, REFERENCE, Patient
 from tests.processes import a_site, free_port, look, visit, wait_for
 
+pytestmark = pytest.mark.processes
 NUMBERS = itertools.count()
 PHONE = "512-555-0100"
 NOWHERE = "127.0.0.1:9"

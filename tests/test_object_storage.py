@@ -23,7 +23,8 @@ from tests.pages import Page
 from tests.processes import ROOT, free_port
 from tests.whole_site import add_case
 
-pytestmark = pytest.mark.django_db
+# The bucket knows nothing of the database.
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 NOWHERE = "/dev/null/no-folder-can-be-made-here"
 
 

@@ -203,7 +203,7 @@ def test_the_home_page_shows_as_many_and_the_way_to_the_others(nose, see, number
     assert ("All procedures" in page.text) is is_cut
 
 
-@pytest.mark.skipif("connection.vendor != 'sqlite'")
+@pytest.mark.once
 def test_lists_are_sorted_without_reading_the_long_rows(nose):
     # PostgreSQL does the same, once the table has been vacuumed.
     add(300, nose, what_it_is="Long. " * 500)

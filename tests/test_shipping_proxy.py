@@ -25,7 +25,7 @@ from django.urls import reverse
 from consultations import photos
 from tests.processes import free_port, wait_for
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.processes]
 ROOT = Path(__file__).resolve().parent.parent
 CADDY = str(Path(sys.executable).with_name("caddy"))
 CADDYFILE = ROOT / "deploy/Caddyfile"

@@ -213,6 +213,7 @@ def test_the_answer_is_the_same_for_everybody_and_strangers_get_no_mail(
     assert [email.to for email in Email.objects.all()] == [["carla@example.com"]]
 
 
+@pytest.mark.once
 def test_the_answer_takes_about_as_long_for_a_stranger(practice, coordinator):
     taken = {"carla@example.com": [], "stranger@example.com": []}
     for number in range(30):

@@ -53,4 +53,3 @@ def noted(say):
         yield
     if is_noted:
         note_next(BACKUP)
-
