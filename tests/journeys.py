@@ -26,7 +26,9 @@ FOCUS = """() => {
     tag: here.tagName,
     above: Math.round(box.top + scrollY),
     outlined: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
-    shown: box.width > 0 && box.top >= 0 && box.bottom <= innerHeight + 1,
+    // Of a field with many lines browsers bring the one with the caret into view.
+    shown: box.width > 0 && (here.tagName === "TEXTAREA" ? y > 0 && y < innerHeight
+      : box.top >= 0 && box.bottom <= innerHeight + 1),
     covered: !(top && (here.contains(top) || top.contains(here))),
   };
 }"""
