@@ -82,6 +82,9 @@ def of_static_file(headers, path, url):
     """Whitenoise asks once for each file. A drawing may style itself, as written."""
     if url.endswith(".svg"):
         headers[CSP] = drawings.policy(Path(path).read_bytes())
+    if url.endswith(".woff2") and settings.DEBUG:
+        # Asked for anew on every page it comes too late, and headings change from page to page.
+        headers["Cache-Control"] = "max-age=3600"
 
 
 class _Cookie(CookieStorage):

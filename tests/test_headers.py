@@ -12,7 +12,7 @@ from PIL import Image
 from consultations import photos, private_link
 from consultations.timeline import PATIENT
 from consultations.views import RECEIPT
-from practice import drawings
+from practice import drawings, headers
 from practice.session_store import StaffSession
 from practice.urls import urlpatterns as own_patterns
 from tests import observatory, picture_files
@@ -367,3 +367,16 @@ def test_a_drawing_may_have_forty_different_styles(number, is_accepted):
         return
     with pytest.raises(Exception, match="more than 40 different styles"):
         drawings.validate_drawing(file)
+
+
+@pytest.mark.parametrize(("debug", "says"), [(True, "max-age=3600"), (False, "as it was")])
+def test_only_in_development_a_font_is_kept_for_an_hour(settings, debug, says):
+    """Elsewhere its name has a digest, and it is kept for ever."""
+    settings.DEBUG = debug
+    font, sheet = {"Cache-Control": "as it was"}, {"Cache-Control": "as it was"}
+
+    headers.of_static_file(font, "x", "/static/fonts/newsreader.woff2")
+    headers.of_static_file(sheet, "x", "/static/css/site.css")
+
+    assert font["Cache-Control"] == says
+    assert sheet["Cache-Control"] == "as it was"

@@ -9,14 +9,9 @@ from practice import edition, page_cache
 from practice.page_cache import Shelf
 from practice.prepared_page import PreparedPage
 from procedures.models import Procedure
-from tests.wsgi_visitor import Site, ask, in_the_tests_own_transaction
+from tests.wsgi_visitor import PROCEDURE, PUBLIC, Site, ask, in_the_tests_own_transaction
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
-
-PROCEDURE = "/procedures/rhinoplasty/"
-PUBLIC = ["/", "/procedures/", PROCEDURE, "/surgeons/", "/surgeons/robin-example/"]
-PUBLIC += ["/locations/main-office/", "/privacy/", "/accessibility/", "/search/", "/sitemap.xml"]
-PUBLIC += ["/robots.txt", "/site.webmanifest", "/social/home.png"]
 
 
 @pytest.fixture(autouse=True)

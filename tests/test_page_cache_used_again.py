@@ -5,8 +5,7 @@ from django.core.handlers.wsgi import WSGIHandler
 
 from practice.content_version import raise_version
 from procedures.models import Procedure
-from tests.test_page_cache import PROCEDURE, PUBLIC
-from tests.wsgi_visitor import Site, ask, in_the_tests_own_transaction
+from tests.wsgi_visitor import PROCEDURE, PUBLIC, Site, ask, in_the_tests_own_transaction
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 

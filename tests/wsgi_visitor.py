@@ -13,6 +13,12 @@ from django.db import close_old_connections, connections
 
 from practice.page_cache import PageCache
 
+PROCEDURE = "/procedures/rhinoplasty/"
+# Pages that are the same for everybody.
+PUBLIC = ["/", "/procedures/", PROCEDURE, "/surgeons/", "/surgeons/robin-example/"]
+PUBLIC += ["/locations/main-office/", "/privacy/", "/accessibility/", "/search/", "/sitemap.xml"]
+PUBLIC += ["/robots.txt", "/site.webmanifest", "/social/home.png"]
+
 
 class Answer:
     def __init__(self, status, headers, body):
