@@ -21,8 +21,14 @@ class StaffAuditMiddleware(AuditlogMiddleware):
     """Names the actor only where staff act.
 
     Asking who it is reads the session, and so the database, which the patient's form must
-    be able to do without.
+    be able to do without. And who only reads a public page changes nothing: for them the
+    audit's signals, which cost as much as the page, are not connected.
     """
+
+    def __call__(self, request):
+        if request.method in ("GET", "HEAD") and not request.path.startswith(STAFF_PATHS):
+            return self.get_response(request)
+        return super().__call__(request)
 
     @staticmethod
     def _get_actor(request):

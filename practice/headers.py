@@ -6,6 +6,8 @@ they are reached (static files, redirects to HTTPS, refusals) gets the strictest
 
 from pathlib import Path
 
+from csp.constants import HEADER as CSP
+from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.contrib.messages.storage.fallback import FallbackStorage
@@ -15,7 +17,6 @@ from django.utils.cache import add_never_cache_headers
 from . import drawings
 
 STAFF_PATHS = ("/admin/", "/staff/")
-CSP = "Content-Security-Policy"
 CORP = "Cross-Origin-Resource-Policy"
 ALWAYS = {
     CSP: drawings.policy(),
@@ -67,6 +68,13 @@ class HeadersMiddleware:
             # Not “cookies”: the page that follows has something to say in one.
             response["Clear-Site-Data"] = '"cache", "storage"'
         return response
+
+
+class PagePolicyMiddleware(CSPMiddleware):
+    """Writes no policy for a page that brings its own: a prepared one was given it when made."""
+
+    def process_response(self, request, response):
+        return response if CSP in response else super().process_response(request, response)
 
 
 def _may_be_shown_elsewhere(path):

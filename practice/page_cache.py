@@ -186,6 +186,7 @@ class PageCache:
             self._keep(address, present, page.at_its_best())
 
 
+@lru_cache(1024)
 def what_it_reads(path):
     """The names in a query that a public page's view looks at; None for any other view."""
     try:

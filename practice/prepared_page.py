@@ -19,8 +19,6 @@ NOT_KEPT = frozenset(
 )
 # What describes a body, and so is left out of an answer without one.
 OF_BODY = frozenset({"content-type", "content-length", "content-encoding"})
-# What Django's middleware does not add by itself.
-OF_PAGE = OF_BODY | {"cache-control", "etag", "vary"}
 # What the headers of one variant take in memory, roughly.
 HEADER_BYTES = 2000
 
@@ -92,13 +90,11 @@ class PreparedPage:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [variant.body]
 
     def response(self, environ):
-        """The page as a view's response, to which the middleware adds what else there is."""
+        """The page as a view's response, with the headers that middleware has given it before."""
         variant, is_known = self._for(environ)
-        response = HttpResponseNotModified() if is_known else HttpResponse(variant.body)
-        for name, value in variant.unchanged_headers if is_known else variant.headers:
-            if name.lower() in OF_PAGE:
-                response[name] = value
-        return response
+        if is_known:
+            return HttpResponseNotModified(headers=dict(variant.unchanged_headers))
+        return HttpResponse(variant.body, headers=dict(variant.headers))
 
     def _for(self, environ):
         """The variant for this browser, and whether the browser has it already."""
