@@ -157,7 +157,8 @@ class Probe:
 
 
 def is_told(sql):
-    return sql.startswith("SELECT") and ("consultations_" in sql or "procedures_" in sql)
+    is_of_rows = "consultations_" in sql or "procedures_" in sql
+    return sql.startswith("EXECUTE one_query_") or (sql.startswith("SELECT") and is_of_rows)
 
 
 def explained(sql):

@@ -8,6 +8,7 @@ for as long as `current()` names that edition.
 
 import time as clock
 from datetime import datetime, time, timedelta
+from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -77,11 +78,12 @@ def everything():
     }
 
 
+@cache
 def moments():
     """(model, field) of every moment that changes pages when it comes."""
-    for model in content_models():
-        for name in getattr(model, "CHANGES_AT", ()):
-            yield model, name
+    return [
+        (model, name) for model in content_models() for name in getattr(model, "CHANGES_AT", ())
+    ]
 
 
 def _read():

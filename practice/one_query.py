@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
+from functools import cached_property
 from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
@@ -66,9 +68,10 @@ class OneQuery:
 
     def row(self, using="default", **given):
         """What the database answers: the JSON text of each list, None for an empty one."""
+        connection = connections[using]
         statement = self._statement(using)
-        with connections[using].cursor() as cursor:
-            cursor.execute(statement.sql, statement.parameters(given, connections[using]))
+        with connection.cursor() as cursor:
+            cursor.execute(statement.ready(connection), statement.values(given, connection))
             return cursor.fetchone()
 
     def _statement(self, using):
@@ -99,28 +102,65 @@ class RowsOf:
 
 @dataclass(frozen=True)
 class Statement:
-    sql: str
-    values: list[Any]  # In the order of the SQL; a Given stands for what comes with the question.
+    sql: str  # With a named place for each value.
+    places: dict[str, Any]  # What fills it: a Given stands for what comes with the question.
     lists: list[RowsOf]
 
-    def parameters(self, given, connection):
+    def values(self, given, connection):
         given = given | {"now": timezone.now()}
-        return [
-            value.output_field.get_db_prep_value(given[value.name], connection)
-            if isinstance(value, Given)
-            else value
-            for value in self.values
-        ]
+        return {
+            name: place.output_field.get_db_prep_value(given[name], connection)
+            if isinstance(place, Given)
+            else place
+            for name, place in self.places.items()
+        }
+
+    def ready(self, connection):
+        """The SQL that asks it.
+
+        PostgreSQL plans a statement of so many parts for several times as long as it takes
+        to answer it, so each of its connections has it planned once.
+        """
+        if connection.vendor != "postgresql":
+            return self.sql
+        planned = _planned.setdefault(connection.connection, set())
+        if self.name not in planned:
+            with connection.wrap_database_errors, connection.connection.cursor() as cursor:
+                cursor.execute(f"PREPARE {self.name} AS {self.sql % self._numbers}")
+            planned.add(self.name)
+        values = ", ".join(f"%({name})s" for name in self.places)
+        return f"EXECUTE {self.name}" + (f" ({values})" if values else "")
+
+    @cached_property
+    def name(self):
+        return f"one_query_{hashlib.blake2b(self.sql.encode(), digest_size=16).hexdigest()}"
+
+    @property
+    def _numbers(self):
+        return {name: f"${number}" for number, name in enumerate(self.places, 1)}
+
+
+# The names of what each open connection has planned.
+_planned: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 
 
 def _written(querysets, connection):
-    selects, values, lists = [], [], []
+    selects, places, lists = [], {}, []
     for name, queryset in querysets.items():
         sql, parameters, fields = _as_json(queryset, connection)
-        selects.append(sql)
-        values += parameters
+        selects.append(_with_names(sql, parameters, places))
         lists.append(RowsOf(name, queryset.model, fields))
-    return Statement(f"SELECT {', '.join(selects)}", values, lists)
+    return Statement(f"SELECT {', '.join(selects)}", places, lists)
+
+
+def _with_names(sql, parameters, places):
+    """What is given has one name in the whole statement, so that it is sent once."""
+    names = []
+    for value in parameters:
+        name = value.name if isinstance(value, Given) else f"fixed_{len(places)}"
+        places[name] = value
+        names.append(f"%({name})s")
+    return sql.replace("%%", "%%%%") % tuple(names)
 
 
 def _as_json(queryset, connection):

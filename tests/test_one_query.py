@@ -117,6 +117,26 @@ def test_a_value_that_is_not_given_is_missed_at_once(content):
         page.fetch()
 
 
+def test_each_connection_to_postgresql_plans_the_statement_once(content):
+    is_postgresql = connection.vendor == "postgresql"
+
+    with CaptureQueriesContext(connection) as asked:
+        for slug in ("rhinoplasty", "septoplasty", "rhinoplasty"):
+            page.fetch(slug=slug)
+
+    names = {query["sql"].partition(" (")[0] for query in asked}
+    assert {name.startswith("EXECUTE one_query_") for name in names} == {is_postgresql}
+    if is_postgresql:
+        assert planned() >= names
+
+
+def planned():
+    """The statement of each plan that this connection keeps, as it is executed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 'EXECUTE ' || name FROM pg_prepared_statements")
+        return {name for (name,) in cursor.fetchall()}
+
+
 # --- What a page was made of ------------------------------------------------------------------
 
 
