@@ -9,7 +9,7 @@ import re
 import time
 
 from django.apps import apps
-from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
 from django.db.backends.signals import connection_created
 
 # Apps whose every model may appear on a page, less those that never do.
@@ -73,15 +73,15 @@ def watch():
         if written is None or written[1] not in tables:
             return execute(sql, params, many, context)
         connection = context["connection"]
-        if connection.in_atomic_block:
-            # First of all locks, so that two editors wait for each other in one order only.
-            raise_version(connection.alias)
-            return execute(sql, params, many, context)
-        result = execute(sql, params, many, context)
-        if connection.vendor == "sqlite":
-            context["cursor"].cursor = _Fetched(context["cursor"].cursor)
-        raise_version(connection.alias)  # Only now: the change can be seen from here on.
-        return result
+        if not connection.in_atomic_block:
+            with transaction.atomic(connection.alias):
+                result = raise_with_write(execute, sql, params, many, context)
+                if connection.vendor == "sqlite":
+                    context["cursor"].cursor = _Fetched(context["cursor"].cursor)
+                return result
+        # First of all locks, so that two editors wait for each other in one order only.
+        raise_version(connection.alias)
+        return execute(sql, params, many, context)
 
     def look_at_writes(connection, **kwargs):
         if raise_with_write not in connection.execute_wrappers:

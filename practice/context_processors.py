@@ -1,15 +1,20 @@
 """What every page's header and footer need."""
 
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
 from django.utils.functional import SimpleLazyObject
 
+from . import one_query
 from .models import Location, Practice
 from .one_query import NOW, OneQuery
 
 # What this process saw last. Only the page that says that the database cannot be reached
 # is shown without one, and it needs the phone number most.
 _last_known = {}
+_is_preview = ContextVar("nothing seen now is to be remembered", default=False)
 
 
 def practice(request):
@@ -48,7 +53,7 @@ class WithFrame(OneQuery):
         own = found["practice"]
         found["practice"] = own[0] if own else Practice.current()
         found["main_location"] = next(iter(found["main_location"]), None)
-        _last_known.update(practice=found["practice"], main_location=found["main_location"])
+        _remember(practice=found["practice"], main_location=found["main_location"])
         return found
 
 
@@ -58,10 +63,22 @@ def frame():
     return {}
 
 
-def know_the_practice():
-    """Sees to it that this process can name the practice once the database is gone."""
-    if "practice" not in _last_known:
-        current_practice()
+def know_the_practice(edition):
+    """Sees to it that this process can name the practice of this edition without a database."""
+    if _last_known.get("edition") != edition:
+        with suppress(AnyDatabaseError):
+            frame.fetch()
+            _remember(edition=edition)
+
+
+@contextmanager
+def nothing_remembered():
+    """For a preview, which sees what may never be published."""
+    token = _is_preview.set(True)
+    try:
+        yield
+    finally:
+        _is_preview.reset(token)
 
 
 def _main(now=None):
@@ -70,7 +87,14 @@ def _main(now=None):
 
 def _remembered(name, fetch):
     try:
-        _last_known[name] = fetch()
+        found = fetch()
     except AnyDatabaseError:
-        pass
-    return _last_known.get(name)
+        one_query.note_failure()
+        return _last_known.get(name)
+    _remember(**{name: found})
+    return found
+
+
+def _remember(**found):
+    if not _is_preview.get():
+        _last_known.update(found)

@@ -205,6 +205,7 @@ class Notes:
     at_hand: dict = field(default_factory=dict)
     answers: list = field(default_factory=list)
     statements: int = 0
+    has_failed: bool = False
 
     def count(self, execute, *statement):
         self.statements += 1
@@ -226,6 +227,13 @@ def noted(at_hand=(), using="default"):
             yield notes
     finally:
         _here.notes = None
+
+
+def note_failure():
+    """Says that the page in the making does without something that could not be asked."""
+    notes = getattr(_here, "notes", None)
+    if notes:
+        notes.has_failed = True
 
 
 def made_of(notes):

@@ -144,7 +144,7 @@ class PageCache:
         """The page as another process has made it, which this one then keeps."""
         page = self.shared.get(address, present)
         if page is not None:
-            know_the_practice()
+            know_the_practice(present)
             self.pages.put(address, present, page)
         return page
 
@@ -164,7 +164,7 @@ class PageCache:
         """(page, None) when Django's answer may be kept, else (None, the answer)."""
         with one_query.noted(at_hand) as notes:
             made = Answer(self.application, bare_request(address, errors))
-        if not may_be_kept(made.status, made.headers, made.response):
+        if notes.has_failed or not may_be_kept(made.status, made.headers, made.response):
             return None, made
         try:
             page = PreparedPage(made.headers, b"".join(made.response))

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.cache import add_never_cache_headers
 
 from . import revisions
+from .context_processors import nothing_remembered
 from .publishing import Publishable
 
 
@@ -29,7 +30,7 @@ def previewable(model):
             if not (request.user.is_staff and request.user.has_perm(permission)):
                 raise Http404
             page = get_object_or_404(model, slug=slug)
-            with transaction.atomic():
+            with transaction.atomic(), nothing_remembered():
                 draft = revisions.draft_of(page)
                 if draft:
                     page = revisions.apply(draft)

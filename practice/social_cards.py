@@ -43,9 +43,7 @@ def card(request, kind, slug=""):
         page = Publishable.live_one_of(shown[kind])
         title = getattr(page, "full_name", page.name)
         line = page.summary
-    response = HttpResponse(drawn(title, line, practice.name), content_type="image/png")
-    response["Cache-Control"] = "public, max-age=86400"
-    return response
+    return HttpResponse(drawn(title, line, practice.name), content_type="image/png")
 
 
 def drawn(title, line, signature):

@@ -25,6 +25,13 @@ def site(procedure):
     return Site()
 
 
+@pytest.mark.parametrize(
+    "path", [*PUBLIC, "/social/home.png", "/social/procedures/rhinoplasty.png"]
+)
+def test_nobody_may_show_a_page_again_without_asking_whether_it_is_still_so(site, path):
+    assert site.ask(path)["Cache-Control"] == "no-cache"
+
+
 # --- Encodings and known pages ----------------------------------------------------------------
 
 ACCEPTED = {

@@ -254,3 +254,24 @@ def test_a_number_of_the_content_is_never_used_twice(content):
     ContentVersion.objects.update(number=9 * 10**15)  # A server whose clock is far ahead.
     ROWS[Faq]().save()
     assert content_version() == 9 * 10**15 + 1
+
+
+def test_a_change_and_its_number_are_written_together_or_not_at_all(procedure, monkeypatch):
+    """A process may be killed between any two statements."""
+
+    def killed(using="default"):
+        raise SystemExit
+
+    before = content_version()
+    procedure.status = "withdrawn"
+    with monkeypatch.context() as here:
+        here.setattr("practice.content_version.raise_version", killed)
+        with pytest.raises(SystemExit):
+            procedure.save()  # Outside of a transaction.
+    assert Procedure.objects.get(pk=procedure.pk).status == "published"
+    assert content_version() == before
+
+    procedure.save()
+
+    assert Procedure.objects.get(pk=procedure.pk).status == "withdrawn"
+    assert content_version() > before
