@@ -2,7 +2,7 @@
 
 import logging
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -24,18 +24,28 @@ def publish_due(now=None) -> int:
     for model in Publishable.__subclasses__():
         due = model.objects.filter(status=Publishable.Status.SCHEDULED, publish_at__lte=now)
         for page in due:
-            published += _publish_page(page)
+            published += publish_page(page, now)
     for draft in revisions.Revision.objects.filter(is_draft=True, publish_at__lte=now):
         published += publish_draft(draft)
     return published
 
 
-def _publish_page(page) -> bool:
+def publish_page(page, now) -> bool:
+    """Publishes a page that is still due, or makes it a draft again."""
+    try:
+        with page.locked():
+            if page.status != Publishable.Status.SCHEDULED or page.publish_at > now:
+                return False  # Withdrawn, or given another time, since it was read.
+            return _published_or_draft(page)
+    except ObjectDoesNotExist:  # Deleted since it was read.
+        return False
+
+
+def _published_or_draft(page):
     try:
         page.publish()
     except ValidationError:
-        page.status, page.publish_at = Publishable.Status.DRAFT, None
-        page.save()
+        page.unschedule()
         logger.warning("A scheduled page was not published: it lacks a section.")
         return False
     return True
