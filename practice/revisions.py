@@ -215,17 +215,15 @@ def _rows(content):
 
 def _copy_fields(given, page):
     """Copies what the page may be saved with; says what it may not, in sentences."""
-    before = {}
+    changed = []
     for field in page._meta.concrete_fields:
         if field.name in NOT_CONTENT or field.attname == "user_id":
             continue
         if getattr(given, field.attname) != getattr(page, field.attname):
-            before[field] = getattr(page, field.attname)
             setattr(page, field.attname, getattr(given, field.attname))
-    errors = _errors(page, before)
-    for field in errors:
-        setattr(page, field.attname, before.pop(field))
-    page.save(update_fields=[field.name for field in before])
+            changed.append(field)
+    errors = _errors(page, changed)
+    page.save(update_fields=[field.name for field in changed if field not in errors])
     return [f"{_label(field)}: {words}" for field, words in errors.items()]
 
 
