@@ -10,13 +10,12 @@ from auditlog.models import LogEntry
 from dateutil.relativedelta import relativedelta
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
-from django.db import Error as AnyDatabaseError
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from post_office.models import STATUS, Email
 
-from practice.background import JobFailed
+from practice.background import DATABASE_AWAY, JobFailed
 from practice.mail_queue import NOTICES_KEPT_FOR, forget_old_notices
 from practice.models import Practice
 
@@ -71,7 +70,7 @@ def apply_retention(*, by=SYSTEM, goes_on=lambda: True):
             total += erase(request, reason="Kept for its time", by=by)
         except Held:  # Put on since the row was read.
             continue
-        except AnyDatabaseError:
+        except DATABASE_AWAY:
             raise
         except Exception:
             logger.exception("A request that is due could not be erased.")

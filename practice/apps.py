@@ -22,11 +22,13 @@ class PracticeConfig(AppConfig):
     )
 
     def ready(self):
-        from . import audit, content_version, migration_safety, sessions
+        from . import audit, content_version, migration_safety, revisions, sessions
+        from .publishing import Publishable
 
         audit.register()
         migration_safety.watch()
         content_version.watch()
+        revisions.watch(Publishable.__subclasses__())
         sessions.watch(self.get_model("User"))
 
 

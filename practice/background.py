@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import Error as AnyDatabaseError
-from django.db import IntegrityError, connection, connections, transaction
+from django.db import (
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -24,6 +31,8 @@ RENEWED_EVERY = LEASE / 3
 LONGEST_TURN = 30  # Seconds.
 STARTED = timezone.now()
 AT_ONCE = datetime(1, 1, 1, tzinfo=UTC)
+# What means that the database is away. Any other of its errors is about what it was asked.
+DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
 class JobFailed(Exception):

@@ -108,7 +108,7 @@ class PublishableAdmin(VersionedAdmin, PlainFields, admin.ModelAdmin):
         if change and changed:
             page = form.instance
             page.begin_new_version()
-            page.save(update_fields=["content_version", "content_changed_at"])
+            page.save(update_fields=page.VERSION)
         super().save_related(request, form, formsets, change)
 
     @admin.action(description="Publish", permissions=["change"])
@@ -125,6 +125,8 @@ class PublishableAdmin(VersionedAdmin, PlainFields, admin.ModelAdmin):
             except ValidationError as error:
                 words = " ".join(error.messages)
                 self.message_user(request, f"{page} was not published. {words}", messages.ERROR)
+            except self.model.DoesNotExist:
+                self._say_it_is_gone(request, page)
             else:
                 self.log_change(request, page, "Published.")
                 self.message_user(request, f"{page} is published.", messages.SUCCESS)
@@ -132,10 +134,16 @@ class PublishableAdmin(VersionedAdmin, PlainFields, admin.ModelAdmin):
     @admin.action(description="Withdraw", permissions=["change"])
     def withdraw(self, request, queryset):
         for page in queryset.exclude(status=Publishable.Status.WITHDRAWN):
-            page.status = Publishable.Status.WITHDRAWN
-            page.publish_at = None
-            page.save()
+            try:
+                page.withdraw()
+            except self.model.DoesNotExist:
+                self._say_it_is_gone(request, page)
+                continue
             self.log_change(request, page, "Withdrawn.")
             self.message_user(
                 request, f"{page} is withdrawn: patients no longer see it.", messages.SUCCESS
             )
+
+    def _say_it_is_gone(self, request, page):
+        words = f"{page} was deleted by somebody else just now."
+        self.message_user(request, words, messages.WARNING)

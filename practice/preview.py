@@ -3,7 +3,6 @@
 from functools import wraps
 
 from django.contrib.auth import get_permission_codename
-from django.db import transaction
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.cache import add_never_cache_headers
@@ -30,14 +29,12 @@ def previewable(model):
             if not (request.user.is_staff and request.user.has_perm(permission)):
                 raise Http404
             page = get_object_or_404(model, slug=slug)
-            with transaction.atomic(), nothing_remembered():
-                draft = revisions.draft_of(page)
-                if draft:
-                    page = revisions.apply(draft)
+            draft = revisions.draft_of(page)
+            with revisions.pretend(page, draft) as applied, nothing_remembered():
+                page = applied.page
                 model.objects.filter(pk=page.pk).update(status=Publishable.Status.PUBLISHED)
                 request.is_preview = True
                 response = view(request, page.slug)
-                transaction.set_rollback(True)
             add_never_cache_headers(response)
             response["X-Robots-Tag"] = "noindex, nofollow"
             return response

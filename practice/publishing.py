@@ -1,10 +1,13 @@
 """What it means for a page to be live: draft, scheduled, published or withdrawn."""
 
+from contextlib import contextmanager
+
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.http import Http404
 from django.utils import timezone
 
+from .content_version import raise_version
 from .old_addresses import OldAddress, Withdrawn
 
 
@@ -80,15 +83,21 @@ class Publishable(models.Model):
     PARTS = ()
     # Fields whose moment changes what patients see without anybody's act.
     CHANGES_AT = ("publish_at",)
+    # What its verbs save, and nothing else: the rest may have been saved by an editor since.
+    STATE = ("status", "publish_at")
+    VERSION = ("content_version", "content_changed_at")
 
     class Meta:
         abstract = True
 
-    def save(self, *args, **kwargs):
+    def save(self, *args, update_fields=None, **kwargs):
         if self.is_live and self.first_published_at is None:
             self.first_published_at = timezone.now()
-        was_at = self._address_on_file()
-        super().save(*args, **kwargs)
+            if update_fields is not None:
+                update_fields = {*update_fields, "first_published_at"}
+        moves = update_fields is None or "slug" in update_fields
+        was_at = self._address_on_file() if moves else None
+        super().save(*args, update_fields=update_fields, **kwargs)
         if was_at and was_at != self.get_absolute_url():
             OldAddress.remember(was_at, self.get_absolute_url())
 
@@ -116,7 +125,7 @@ class Publishable(models.Model):
         return bool(self.reviewed_by and self.last_reviewed)
 
     def begin_new_version(self):
-        """Marks the content as changed now; the caller saves."""
+        """Marks the content as changed now; the caller saves the fields of VERSION."""
         self.content_version += 1
         self.content_changed_at = timezone.now()
 
@@ -124,14 +133,34 @@ class Publishable(models.Model):
         """Findings, each naming its field, that forbid publication. None by default."""
         return []
 
+    @contextmanager
+    def locked(self):
+        """The page as it is on file, which nobody else changes before the block ends.
+
+        Raises DoesNotExist for one that was deleted since it was read.
+        """
+        with transaction.atomic():
+            raise_version()  # Whoever changes content waits for this first.
+            self.refresh_from_db()
+            yield
+
     def publish(self):
         """Makes the saved page live. Raises ValidationError naming every missing field."""
-        findings = self.missing_for_publication()
-        if findings:
-            raise ValidationError([f"{finding.field}: {finding.message}" for finding in findings])
-        self.status = self.Status.PUBLISHED
-        self.publish_at = None
-        self.save()
+        with self.locked():
+            findings = self.missing_for_publication()
+            if findings:
+                raise ValidationError([f"{each.field}: {each.message}" for each in findings])
+            self._become(self.Status.PUBLISHED)
+
+    def withdraw(self):
+        """Takes the saved page down: at its address patients read that it was withdrawn."""
+        with self.locked():
+            self._become(self.Status.WITHDRAWN)
+
+    def unschedule(self):
+        """Makes the saved page a draft again."""
+        with self.locked():
+            self._become(self.Status.DRAFT)
 
     def clean(self):
         super().clean()
@@ -143,6 +172,10 @@ class Publishable(models.Model):
             errors[lacking] = "A review needs both a reviewer and a date."
         if errors:
             raise ValidationError(errors)
+
+    def _become(self, status):
+        self.status, self.publish_at = status, None
+        self.save(update_fields=self.STATE)
 
     def _address_on_file(self):
         """Where the page is found before this save, if anybody can know that address."""

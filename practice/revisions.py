@@ -13,13 +13,17 @@ from django.conf import settings
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.core import serializers
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
+
+from .content_version import raise_version
 
 # What a version does not carry: the life cycle and the bookkeeping of the row itself.
 NOT_CONTENT = frozenset(
     {"id", "status", "publish_at", "first_published_at", "content_changed_at", "content_version"}
 )
+LONGEST_NOTE = 200
 
 
 class RevisionQuerySet(models.QuerySet):
@@ -42,7 +46,7 @@ class Revision(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
     by_name = models.CharField(max_length=150, blank=True)
-    note = models.CharField(max_length=200, blank=True)
+    note = models.CharField(max_length=LONGEST_NOTE, blank=True)
 
     objects = RevisionQuerySet.as_manager()
 
@@ -96,38 +100,73 @@ def draft_of(page):
     return Revision.objects.of(page).filter(is_draft=True).first()
 
 
+class Applied:
+    """A page as a revision says, less what cannot be so any more, each in a sentence.
+
+    `gone` is what it names that was deleted since. `refused` are fields that stay as they are:
+    what the revision says of them is another page's by now, say. Of a page that was only
+    pretended, `is_for_good` tells whether it stays so.
+    """
+
+    def __init__(self, page):
+        self.page, self.is_for_good = page, False
+        self.gone, self.refused = [], []
+
+
 def apply(revision):
     """Makes the rows as the revision says: parts that it lacks go, others are written.
 
-    The page's life cycle and its own identity stay as they are. Returns the page, unvalidated
-    by the publishing gate: whoever makes it live asks that first.
+    The page's life cycle and its own identity stay as they are. Returns what came of it, an
+    `Applied`; its page is not looked at as a whole: whoever makes it live asks the gate and
+    `clean` first.
     """
-    page = revision.page
     with transaction.atomic():
-        objects = [item.object for item in _rows(revision.content)]
-        kept = {(type(o), o.pk) for o in objects}
+        raise_version()  # Other editors wait from here on, so what is checked stays true.
+        page = revision.page
+        items = list(_rows(revision.content))
+        kept = {(type(item.object), item.object.pk) for item in items}
         for name in page.PARTS:
             for part in getattr(page, name).all():
                 if (type(part), part.pk) not in kept:
                     part.delete()
-        for item in _rows(revision.content):
+        applied = Applied(page)
+        for item in items:
             if isinstance(item.object, type(page)):
-                _copy_content(item, page)
+                applied.refused += _copy_fields(item.object, page)
+                applied.gone += _copy_links(item.m2m_data, page)
             else:
                 item.save()
-    return type(page)._base_manager.get(pk=page.pk)
+    applied.page = type(page)._base_manager.get(pk=page.pk)
+    return applied
 
 
 @contextmanager
-def pretend(revision):
+def pretend(page, revision=None):
     """The page as the revision says, for as long as the block runs; then all is as before.
 
-    The rows are really written and rolled back, so whatever reads them in the block (a form,
-    a page) needs to know nothing of revisions. Render inside the block.
+    Without a revision it is the page as it is, to be changed by the block. The rows are
+    really written and rolled back, so whatever reads them in the block (a form, a page) needs
+    to know nothing of revisions. Render inside the block. Yields an `Applied`; a block that
+    sets its `is_for_good` lets everything stay written.
     """
     with transaction.atomic():
-        yield apply(revision)
-        transaction.set_rollback(True)
+        applied = apply(revision) if revision else Applied(page)
+        yield applied
+        if not applied.is_for_good:
+            transaction.set_rollback(True)
+
+
+def forget_draft(sender, instance, **kwargs):
+    """A page that is deleted takes its draft along. Its history stays on file."""
+    Revision.objects.of(instance).filter(is_draft=True).delete()
+
+
+def watch(page_models):
+    """Called once when the apps are ready."""
+    for model in page_models:
+        models.signals.post_delete.connect(
+            forget_draft, sender=model, dispatch_uid=f"draft of {model._meta.label}"
+        )
 
 
 def differences(older, newer):
@@ -174,13 +213,66 @@ def _rows(content):
     return serializers.deserialize("python", content, ignorenonexistent=True)
 
 
-def _copy_content(item, page):
+def _copy_fields(given, page):
+    """Copies what the page may be saved with; says what it may not, in sentences."""
+    changed = []
     for field in page._meta.concrete_fields:
-        if field.name not in NOT_CONTENT and field.attname != "user_id":
-            setattr(page, field.attname, getattr(item.object, field.attname))
-    page.save()
-    for name, related in item.m2m_data.items():
-        getattr(page, name).set(related)
+        if field.name in NOT_CONTENT or field.attname == "user_id":
+            continue
+        if getattr(given, field.attname) != getattr(page, field.attname):
+            setattr(page, field.attname, getattr(given, field.attname))
+            changed.append(field)
+    errors = _errors(page, changed)
+    page.save(update_fields=[field.name for field in changed if field not in errors])
+    return [f"{_label(field)}: {words}" for field, words in errors.items()]
+
+
+def _errors(page, changed):
+    """{field: why} for those of the changed fields with which the page cannot be saved.
+
+    Files were looked at when they came in; to do it again would fetch them.
+    """
+    unchanged = {each.name for each in page._meta.concrete_fields if each not in changed}
+    files = {each.name for each in changed if isinstance(each, models.FileField)}
+    errors = {}
+    for check in (page.clean_fields, page.validate_unique):
+        try:
+            check(exclude=unchanged | files)
+        except ValidationError as error:
+            errors |= error.error_dict
+    for constraint in page._meta.constraints:
+        try:
+            constraint.validate(type(page), page, exclude=unchanged)
+        except ValidationError as error:
+            errors |= dict.fromkeys(constraint.fields, error.error_list)
+    return {each: _why(page, each, errors[each.name]) for each in changed if each.name in errors}
+
+
+def _why(page, field, errors):
+    value = getattr(page, field.attname)
+    if field.is_relation:
+        return "what it was then has been deleted."
+    if field.unique and any(error.code == "unique" for error in errors):
+        return f"“{value}” belongs to another page by now."
+    return " ".join(message for error in errors for message in error.messages)
+
+
+def _copy_links(links, page):
+    """Sets the many-to-many links; says in sentences which lead nowhere any more."""
+    gone = []
+    for name, keys in links.items():
+        manager = getattr(page, name)
+        there = manager.model._base_manager.filter(pk__in=keys)
+        lost = len(set(keys)) - len(there)
+        if lost:
+            words = "was deleted and is" if lost == 1 else "were deleted and are"
+            gone.append(f"{_label(page._meta.get_field(name))}: {lost} {words} left out.")
+        manager.set(there)
+    return gone
+
+
+def _label(field):
+    return field.verbose_name[:1].upper() + field.verbose_name[1:]
 
 
 def _by_label(content):

@@ -2,59 +2,118 @@
 
 import logging
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import transaction
 from django.utils import timezone
 
 from . import revisions
+from .background import DATABASE_AWAY, JobFailed
+from .content_version import raise_version
 from .publishing import Publishable
+from .revisions import Revision
 
 logger = logging.getLogger("practice.scheduling")
 
 
 def publish_due(now=None) -> int:
-    """Publishes whatever is due, each through its gate; how many went live.
+    """Publishes whatever is due, each by itself and through its gate; how many went live.
 
     A scheduled page is seen by its time alone; here its state catches up, which tells every
-    cache. A page that the gate refuses becomes a draft again; a draft that it refuses keeps
-    waiting without a time and says why in its note.
+    cache. A page that the gate refuses becomes a draft again; a draft that cannot be made
+    real keeps waiting without a time and says why in its note. Raises JobFailed at the end
+    when a page could not be saved.
     """
     now = now or timezone.now()
-    published = 0
-    for model in Publishable.__subclasses__():
-        due = model.objects.filter(status=Publishable.Status.SCHEDULED, publish_at__lte=now)
-        for page in due:
-            published += _publish_page(page)
-    for draft in revisions.Revision.objects.filter(is_draft=True, publish_at__lte=now):
+    published, failed = 0, 0
+    for page in _scheduled(now):
+        try:
+            published += publish_page(page, now)
+        except DATABASE_AWAY:
+            raise
+        except Exception:
+            logger.exception("A scheduled page could not be published.")
+            failed += 1
+    for draft in Revision.objects.filter(is_draft=True, publish_at__lte=now):
         published += publish_draft(draft)
+    if failed:
+        raise JobFailed(f"{failed} scheduled pages could not be published. The log says why.")
     return published
 
 
-def _publish_page(page) -> bool:
+def _scheduled(now):
+    for model in Publishable.__subclasses__():
+        yield from model.objects.filter(status=Publishable.Status.SCHEDULED, publish_at__lte=now)
+
+
+def publish_page(page, now) -> bool:
+    """Publishes a page that is still due, or makes it a draft again."""
+    try:
+        with page.locked():
+            if page.status != Publishable.Status.SCHEDULED or page.publish_at > now:
+                return False  # Withdrawn, or given another time, since it was read.
+            return _published_or_draft(page)
+    except ObjectDoesNotExist:  # Deleted since it was read.
+        return False
+
+
+def _published_or_draft(page):
     try:
         page.publish()
     except ValidationError:
-        page.status, page.publish_at = Publishable.Status.DRAFT, None
-        page.save()
+        page.unschedule()
         logger.warning("A scheduled page was not published: it lacks a section.")
         return False
     return True
 
 
 def publish_draft(draft) -> bool:
-    """Makes a draft real, or notes on it what its page would lack."""
+    """Makes a draft real, or takes its time away and notes why for whoever opens it."""
+    try:
+        return _make_real(draft)
+    except DATABASE_AWAY:
+        raise
+    except ValidationError as error:
+        why = " ".join(error.messages)
+        logger.warning("A scheduled draft was not published; its page says why.")
+    except Exception:
+        why = "An error kept it from being saved. Open the draft, look it through and save it"
+        logger.exception("A scheduled draft was not published.")
+    Revision.objects.filter(pk=draft.pk).update(publish_at=None, note=_note(why))
+    return False
+
+
+def _make_real(draft) -> bool:
+    """False for a draft that is due no longer. Raises ValidationError with what is wrong."""
     with transaction.atomic():
-        page = revisions.apply(draft)
-        findings = page.missing_for_publication()
-        if findings:
-            transaction.set_rollback(True)
-        else:
-            page.begin_new_version()
-            page.save()
-            revisions.keep(page, by=draft.by, note="Published from a draft")
+        raise_version()  # Other editors wait from here on, so what is checked stays true.
+        draft = (
+            Revision.objects.select_for_update()
+            .filter(pk=draft.pk, publish_at=draft.publish_at)
+            .first()
+        )
+        if draft is None:  # Discarded, or kept anew, since it was read.
+            return False
+        if draft.page is None:
             draft.delete()
-    if findings:
-        note = f"Not published: {', '.join(f.field.replace('_', ' ') for f in findings)} missing"
-        revisions.Revision.objects.filter(pk=draft.pk).update(publish_at=None, note=note[:200])
-        logger.warning("A scheduled draft was not published: its page would lack a section.")
-    return not findings
+            return False
+        applied = revisions.apply(draft)
+        page = applied.page
+        _refuse_unless_whole(page, applied.refused)
+        page.begin_new_version()
+        page.save(update_fields=page.VERSION)
+        revisions.keep(page, by=draft.by, note="Published from a draft")
+        draft.delete()
+    return True
+
+
+def _refuse_unless_whole(page, refused):
+    missing = [finding.field.replace("_", " ") for finding in page.missing_for_publication()]
+    if missing:
+        refused = [*refused, f"{', '.join(missing)} missing"]
+    if refused:
+        raise ValidationError(refused)
+    page.clean()
+
+
+def _note(why):
+    return f"Not published: {why}".rstrip(".")[: revisions.LONGEST_NOTE]

@@ -54,17 +54,15 @@ class VersionedAdmin:
         keeps_draft = page is not None and "_save_draft" in request.POST
         if not keeps_draft and not context["is_draft"]:
             return super().changeform_view(request, object_id, form_url, context)
-        with transaction.atomic():
-            if context["is_draft"]:
-                revisions.apply(draft)
+        with revisions.pretend(page, draft if context["is_draft"] else None) as applied:
+            context["left_out"] = [*applied.refused, *applied.gone]
             response = super().changeform_view(request, object_id, form_url, context)
             if isinstance(response, TemplateResponse):
                 response.render()  # While the rows are as the draft says.
             was_saved = isinstance(response, HttpResponseRedirect)
             snapshot = self._as_saved(object_id) if was_saved and keeps_draft else None
-            if keeps_draft or not was_saved:
-                transaction.set_rollback(True)
-            elif draft:
+            applied.is_for_good = was_saved and not keeps_draft
+            if applied.is_for_good:
                 draft.delete()
         if snapshot:
             content, publish_at = snapshot
@@ -107,12 +105,14 @@ class VersionedAdmin:
         revision = get_object_or_404(Revision.objects.of(page), pk=revision_id, is_draft=False)
         try:
             with transaction.atomic():
-                page = revisions.apply(revision)
+                applied = revisions.apply(revision)
+                page = applied.page
+                page.clean()
                 findings = page.missing_for_publication() if page.is_live else []
                 if findings:
                     raise ValidationError([finding.message for finding in findings])
                 page.begin_new_version()
-                page.save()
+                page.save(update_fields=page.VERSION)
                 note = f"Version {revision.number} restored"
                 revisions.keep(page, by=request.user, note=note)
                 self.log_change(request, page, f"{note}.")
@@ -120,8 +120,18 @@ class VersionedAdmin:
             words = " ".join(error.messages)
             messages.error(request, f"Version {revision.number} was not restored. {words}")
         else:
-            messages.success(request, f"The page is again as in version {revision.number}.")
+            self._say_what_was_restored(request, revision.number, applied)
         return HttpResponseRedirect(self._address(page))
+
+    def _say_what_was_restored(self, request, number, applied):
+        left_out = [*applied.refused, *applied.gone]
+        if not left_out:
+            messages.success(request, f"The page is again as in version {number}.")
+            return
+        words = [f"The page is again as in version {number}, except for this.", *left_out]
+        if applied.refused:
+            words.append("Change it here, or mend what stands in the way and restore once more.")
+        messages.warning(request, " ".join(words))
 
     def discard_draft_view(self, request, object_id):
         page = self._changeable(request, object_id)

@@ -1,5 +1,6 @@
 """Pages about the practice itself, and those that bring everything together."""
 
+import re
 from functools import lru_cache
 
 from django.conf import settings
@@ -178,6 +179,10 @@ def web_manifest(request):
 
 # As long as the database lets a picture's name be; file systems take 255.
 LONGEST_NAME = 200
+# The one spelling of a name: folders as ours are called, then a file. Storage would find the
+# same file under others too (“./”, “x/../”, “//”; capitals, on some disks), but consent is
+# asked for by the name, and so are the rules for keeping.
+NAME = re.compile(r"(?:[a-z0-9_-]+/)*(?!\.{1,2}\Z)[^/\\\0]+")
 
 
 @require_safe
@@ -187,7 +192,7 @@ def media(request, path):
     Its name is made from its content, so it may be kept for ever; but a patient's picture
     is asked for anew each time, because consent can end at any moment.
     """
-    if "\0" in path or len(path) > LONGEST_NAME:
+    if len(path) > LONGEST_NAME or not NAME.fullmatch(path):
         raise Http404
     cache_control = "public, max-age=31536000, immutable"
     if path.startswith("cases/"):

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from practice import renditions
 from procedures.models import BeforeAfterCase, Procedure
 from tests.whole_site import PROCEDURE, add_case
 
@@ -72,6 +73,44 @@ def test_nobody_keeps_a_copy_of_a_patients_picture(client, procedure, case):
 def test_the_name_of_a_patients_picture_says_nothing(client, procedure, case):
     for address in pictures(client, procedure):
         assert re.fullmatch(r"/media/cases/[0-9a-f]{20}-\d+x\d+(_\w+)?-w\d+\.\w+", address)
+
+
+# {} is the name of a file in the folder of patients' pictures.
+OTHER_SPELLINGS = [
+    *("./cases/{}", "%2e/cases/{}", "cases/./{}", "cases//{}", "/cases/{}", "%2fcases/{}"),
+    *("x/../cases/{}", "x/%2e%2e/cases/{}", "portraits/../cases/{}", "x/../../media/cases/{}"),
+    *("cases/x/../{}", "cases/../cases/{}", "..%2fmedia%2fcases/{}", "cases/{}/", "cases/{}/."),
+    *(".%5ccases/{}", ".%5ccases%5c{}", "cases%5c{}", "x%5c..%5ccases%5c{}", "%5ccases%5c{}"),
+    *("%252e/cases/{}", "cases/{}%00", " cases/{}", "cases /{}", "cases./{}", "cases%0a/{}"),
+    # On disks for which these are the same folder: of macOS, of Windows.
+    *("CASES/{}", "Cases/{}", "./Cases/{}", "ca%C5%BFes/{}", "ca%E2%80%8Cses/{}", "CASES~1/{}"),
+    "cases::$INDEX_ALLOCATION/{}",
+]
+
+
+@pytest.fixture
+def lenient_disk(settings, tmp_path):
+    """Names that other disks take for the folder of patients' pictures lead to it here too."""
+    settings.MEDIA_ROOT = str(tmp_path)
+    names = ["CASES", "Cases", "ca\u017fes", "ca\u200cses", "CASES~1", " cases", "cases ", "cases."]
+    for name in [*names, "cases\n", "cases::$INDEX_ALLOCATION", "portraits", "x"]:
+        (tmp_path / name).symlink_to(tmp_path / "cases")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("spelling", OTHER_SPELLINGS)
+def test_no_other_spelling_leads_to_a_patients_picture(client, lenient_disk, procedure, spelling):
+    name = add_case(procedure).before.name.removeprefix("cases/")
+    for each in (name, renditions.name_of(name, 480, "avif")):
+        assert client.get(f"/media/cases/{each}").status_code == 200
+        address = f"/media/{spelling.format(each)}"
+        # Not under consent either: under another address it might be kept as if it were public.
+        assert client.generic("GET", address).status_code == 404
+
+        BeforeAfterCase.objects.update(consent_revoked_on=timezone.localdate())
+
+        assert client.generic("GET", address).status_code == 404
+        BeforeAfterCase.objects.update(consent_revoked_on=None)
 
 
 # --- Comparing --------------------------------------------------------------------------------

@@ -170,6 +170,8 @@ CLIMBS = [
     *("..\\practice\\settings.py", "....//practice/settings.py", "/etc/passwd", "//etc/passwd"),
     *("css/../../manage.py", "css/..%5c..%5cmanage.py", "%00", "css/site.css%00.png", "css/", "."),
     *("staticfiles.json", ".env", "css/site.css/", "admin/../../../manage.py", "C:/x"),
+    # Back into a folder whose pictures are shown under conditions.
+    *("./cases/x", "x/../cases/x", "%2e/cases/x", "//cases/x", "x%5c..%5ccases/x", "Cases/x"),
 ]
 
 

@@ -207,6 +207,18 @@ def test_a_revoked_consent_ends_every_size_at_once(client, store, procedure):
     assert {client.get(f"/media/{name}").status_code for name in names} == {404}
 
 
+@pytest.mark.parametrize(
+    "spelling", ["./{}", "x/../{}", "%2e/{}", "/{}", "x/./../{}", ".%5c{}", "x%5c..%5c{}", "{}/."]
+)
+def test_no_other_spelling_leads_to_a_patients_picture(client, store, procedure, spelling):
+    """The bucket itself would take them for the same name."""
+    name = add_case(procedure).before.name
+    assert client.get(f"/media/{name}").status_code == 200
+    BeforeAfterCase.objects.update(consent_revoked_on=timezone.localdate())
+
+    assert client.generic("GET", f"/media/{spelling.format(name)}").status_code == 404
+
+
 # --- Patients' own photographs ----------------------------------------------------------------
 
 

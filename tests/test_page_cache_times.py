@@ -202,7 +202,7 @@ def test_a_draft_leaks_nothing(content, elsewhere):
         transaction.set_rollback(True)
     revisions.keep_draft(page, draft)
 
-    with revisions.pretend(revisions.draft_of(page)):
+    with revisions.pretend(page, revisions.draft_of(page)):
         assert shown(elsewhere) == before
     assert shown(elsewhere) == before
 

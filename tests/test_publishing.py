@@ -5,7 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.core.exceptions import ValidationError
 
-from practice.models import Location, Surgeon
+from practice import scheduling
+from practice.content_admin import PublishableAdmin
+from practice.models import Location, OldAddress, Surgeon
 from procedures.models import Procedure
 from tests.pages import Page
 
@@ -134,3 +136,152 @@ def test_a_page_says_who_reviewed_it_or_that_nobody_did(procedure, client, field
     Procedure.objects.update(**fields)
 
     assert words.lower() in Page(client.get(procedure.get_absolute_url())).text.lower()
+
+
+# --- An editor saves while somebody publishes or withdraws ------------------------------------
+
+
+@pytest.fixture
+def pages(procedure, category):
+    """Two published procedures, in the order in which a list of them is worked through."""
+    other = Procedure.objects.create(
+        name="Septoplasty", slug="septoplasty", category=category, position=1, status="published"
+    )
+    for name in ("alternatives", "risks", "when_to_get_help"):
+        setattr(other, name, "Words.")
+    other.sources.create(title="Where it comes from")
+    other.save()
+    return procedure, other
+
+
+@pytest.mark.parametrize("verb", ["publish", "withdraw"])
+def test_what_was_saved_since_the_page_was_read_stays(procedure, verb):
+    read_earlier = Procedure.objects.get()
+    Procedure.objects.update(risks="- A risk that was added", content_version=7, slug="new-nose")
+
+    getattr(read_earlier, verb)()
+
+    stored = Procedure.objects.get()
+    assert (stored.risks, stored.content_version) == ("- A risk that was added", 7)
+    assert stored.slug == "new-nose"
+    assert stored.status == ("published" if verb == "publish" else "withdrawn")
+    assert not OldAddress.objects.filter(path="/procedures/new-nose/").exists()
+
+
+def test_the_gate_judges_what_goes_live_and_not_what_was_read(procedure):
+    Procedure.objects.update(status="draft")
+    read_earlier = Procedure.objects.get()
+    Procedure.objects.update(risks="")
+
+    with pytest.raises(ValidationError, match="risks"):
+        read_earlier.publish()
+
+    assert Procedure.objects.get().status == "draft"
+
+
+def test_a_page_that_is_saved_in_part_leads_no_address_back(procedure):
+    read_earlier = Procedure.objects.get()
+    procedure.slug = "new-nose"
+    procedure.save()
+
+    read_earlier.begin_new_version()
+    read_earlier.save(update_fields=["content_version", "content_changed_at"])
+
+    assert dict(OldAddress.objects.values_list("path", "leads_to")) == {
+        "/procedures/rhinoplasty/": "/procedures/new-nose/"
+    }
+
+
+def test_saving_the_state_alone_remembers_the_first_time(category):
+    page = Procedure.objects.create(name="New", slug="new", category=category)
+    page.status = "published"
+    page.save(update_fields=["status"])
+
+    assert Procedure.objects.get().first_published_at is not None
+
+
+@pytest.mark.parametrize(("action", "status"), [("publish", "draft"), ("withdraw", "published")])
+def test_an_edit_during_a_bulk_action_stays(pages, editor, signed_in, monkeypatch, action, status):
+    first, second = pages
+    Procedure.objects.update(status=status)
+    log_change = PublishableAdmin.log_change
+
+    def edited_meanwhile(admin, request, page, words):
+        if page.pk == first.pk:
+            Procedure.objects.filter(pk=second.pk).update(risks="- A risk that was added")
+        return log_change(admin, request, page, words)
+
+    monkeypatch.setattr(PublishableAdmin, "log_change", edited_meanwhile)
+    chosen = {"action": action, "_selected_action": [first.pk, second.pk], "index": 0}
+    signed_in(editor).post("/admin/procedures/procedure/", chosen)
+
+    second.refresh_from_db()
+    assert second.risks == "- A risk that was added"
+    assert second.status != status
+
+
+@pytest.mark.parametrize(("action", "status"), [("publish", "draft"), ("withdraw", "published")])
+def test_a_page_that_is_deleted_during_a_bulk_action_stays_deleted(
+    pages, editor, signed_in, monkeypatch, action, status
+):
+    first, second = pages
+    Procedure.objects.update(status=status)
+    log_change = PublishableAdmin.log_change
+
+    def deleted_meanwhile(admin, request, page, words):
+        Procedure.objects.filter(pk=second.pk).delete()
+        return log_change(admin, request, page, words)
+
+    monkeypatch.setattr(PublishableAdmin, "log_change", deleted_meanwhile)
+    chosen = {"action": action, "_selected_action": [first.pk, second.pk], "index": 0}
+    response = signed_in(editor).post("/admin/procedures/procedure/", chosen)
+
+    assert response.status_code == 302
+    assert Procedure.objects.get().pk == first.pk
+
+
+# --- An editor changes a page while the worker publishes what is due --------------------------
+
+
+@pytest.fixture
+def due(pages, monkeypatch):
+    """`due(**fields)`: two pages are due, and the second gets the fields once the first is live."""
+
+    def due(**fields):
+        _, second = pages
+        Procedure.objects.update(status="scheduled", publish_at=NOW)
+        publish = Procedure.publish
+
+        def changed_meanwhile(page):
+            publish(page)
+            Procedure.objects.filter(pk=second.pk).update(**fields)
+
+        monkeypatch.setattr(Procedure, "publish", changed_meanwhile)
+        published = scheduling.publish_due(NOW)
+        second.refresh_from_db()
+        return published, second
+
+    return due
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": "withdrawn", "publish_at": None},
+        {"status": "draft", "publish_at": None},
+        {"publish_at": NOW + timedelta(days=1)},
+    ],
+    ids=["withdrawn", "a draft again", "later"],
+)
+def test_a_page_that_is_due_no_longer_is_left_as_it_is(due, fields):
+    published, second = due(**fields)
+
+    assert published == 1
+    assert {name: getattr(second, name) for name in fields} == fields
+
+
+def test_a_page_that_the_gate_refuses_at_its_time_keeps_what_was_saved_meanwhile(due):
+    published, second = due(risks="", summary="Written meanwhile.")
+
+    assert published == 1
+    assert (second.status, second.summary) == ("draft", "Written meanwhile.")

@@ -12,7 +12,14 @@ from datetime import timedelta
 import pytest
 from django.conf import settings as site
 from django.core.management import call_command
-from django.db import InterfaceError, OperationalError, connection
+from django.db import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+)
 from django.utils import timezone
 from post_office import mail
 from post_office.models import STATUS, Email
@@ -215,9 +222,12 @@ def test_a_round_leaves_a_heartbeat(work):
     assert run.last_error == ""
 
 
-def test_a_job_that_fails_keeps_no_other_from_running(work, monkeypatch, caplog):
+@pytest.mark.parametrize("error", [ValueError, IntegrityError, DataError, ProgrammingError])
+def test_a_job_that_fails_keeps_no_other_from_running(work, monkeypatch, caplog, error):
+    """Also one that the database refuses: that is the job's fault, and the database is there."""
+
     def fail(self):
-        raise ValueError("what a patient wrote")
+        raise error("what a patient wrote")
 
     monkeypatch.setattr(run_worker.Command, "send_mail", fail)
 
@@ -226,9 +236,29 @@ def test_a_job_that_fails_keeps_no_other_from_running(work, monkeypatch, caplog)
 
     started = JobRun.objects.exclude(started_at=None)
     errors = dict(started.values_list("job", "last_error"))
-    assert errors.pop("mail") == "builtins.ValueError"
+    assert errors.pop("mail") == f"{error.__module__}.{error.__name__}"
     assert set(errors) >= {"worker", "retention", "publish what is due"}
     assert set(errors.values()) == {""}
+    assert "The job mail failed" in caplog.text
+    assert "cannot be reached" not in caplog.text
+    assert "Worker stopped." in caplog.text
+
+
+def test_a_round_that_the_database_refuses_ends_with_its_reason_and_the_worker_goes_on(
+    work, monkeypatch, caplog
+):
+    """As while a table has not been migrated: that is not a database out of reach."""
+
+    def fail(*args):
+        raise ProgrammingError("the row was: …")
+
+    monkeypatch.setattr(run_worker, "is_due", fail)
+
+    with caplog.at_level(logging.INFO):
+        work()
+
+    assert "A round of work failed" in caplog.text
+    assert "cannot be reached" not in caplog.text
     assert "Worker stopped." in caplog.text
 
 

@@ -18,6 +18,7 @@ from consultations import kept_figures, reminders, search_words, spam, synthetic
 from consultations.privacy import apply_retention
 from practice import background, monitoring
 from practice.background import (
+    DATABASE_AWAY,
     Every,
     Job,
     MondaysAt,
@@ -163,8 +164,10 @@ class Command(BaseCommand):
                         self.run_job(job, is_lost)
                         if not take_lease(LEASE_NAME, self.holder):
                             return
-        except AnyDatabaseError:
+        except DATABASE_AWAY:
             logger.warning("The database cannot be reached; trying again shortly.")
+        except AnyDatabaseError:  # Most likely it has not been migrated yet.
+            logger.exception("A round of work failed; trying again shortly.")
 
     def beat(self):
         """Says that this worker lives, also in the middle of a long job."""
@@ -186,7 +189,7 @@ class Command(BaseCommand):
         try:
             with recorded(job.name):
                 job.run(goes_on=turn) if job.in_steps else job.run()
-        except AnyDatabaseError:
+        except DATABASE_AWAY:
             raise
         except background.JobFailed as error:
             logger.warning("The job %s failed: %s", job.name, error)
