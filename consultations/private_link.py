@@ -72,7 +72,7 @@ def fill_in(text: str, recipients: list[str]) -> str:
     known = {recipient.casefold() for recipient in recipients}
 
     def address(match):
-        request = ConsultationRequest.objects.filter(reference=match[1]).first()
+        request = ConsultationRequest.objects.filter(reference=match[1]).defer("message").first()
         is_theirs = request is not None and request.email.casefold() in known
         return settings.SITE_URL + ((is_theirs and path(request)) or reverse("consultation"))
 
