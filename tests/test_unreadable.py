@@ -83,13 +83,17 @@ def test_what_can_be_read_is_shown_beside_it(client, a_request, coordinator):
         ("move", {"to": "in_contact"}),
         ("close", {"reason": "no_reply"}),
         ("contact", {"channel": "call", "outcome": "no_answer"}),
-        ("correct", {"initial-email": "patient1@example.com", "email": "right@example.com"}),
+        ("correct", {"preferred_name": "Addy"}),
         ("new-link", {}),
         ("hold", {"is_held": "yes", "reason": "A dispute."}),
     ],
 )
 def test_everything_else_on_it_works(client, row, act, sent):
-    client.post(f"{REQUESTS}{row.pk}/{act}/", {"initial-phone": str(row.phone)} | sent)
+    facts = ("phone", "email", "preferred_name", "interpreter_language")
+    shown = {name: str(getattr(row, name)) for name in facts}
+    shown |= {f"initial-{name}": value for name, value in shown.items()}
+
+    client.post(f"{REQUESTS}{row.pk}/{act}/", shown | sent)
 
     assert Event.objects.filter(request=row).count() > 2
 
