@@ -216,9 +216,10 @@ def test_what_follows_the_name_of_the_restore_is_its_file_and_options():
     assert SERVICES["restore"]["entrypoint"] == ["python", "manage.py", "restore"]
 
 
-@pytest.mark.parametrize("path", DOCS, ids=named)
-def test_docs_call_containers_that_are_there_and_can_do_it(path):
-    called = re.findall(r"compose run --rm(?: --[a-z-]+)* +(\w+)(.*)", path.read_text())
+def test_docs_call_containers_that_are_there_and_can_do_it():
+    text = "\n".join(path.read_text() for path in DOCS)
+    called = re.findall(r"compose run --rm(?: --[a-z-]+)* +(\w+)([^`\n]*)", text)
+    assert {"web", "backup", "restore"} <= {name for name, _ in called}
     for name, arguments in called:
         assert name in SERVICES
         if name not in ("backup", "restore"):
