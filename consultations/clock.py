@@ -36,12 +36,7 @@ def recompute_open_promises() -> int:
     for request in ConsultationRequest.objects.awaiting_first_response().only(
         "received_at", "respond_by"
     ):
-        try:
-            respond_by = add_working_minutes(
-                request.received_at, practice.first_response_minutes, calendar
-            )
-        except NeverOpen:
-            respond_by = None
+        respond_by = promise(practice, request.received_at, calendar)
         if respond_by != request.respond_by:
             request.respond_by = respond_by
             changed.append(request)

@@ -11,7 +11,6 @@ class Wording:
     field: str
     version: str
     text: str
-    required: bool = False
 
 
 HEALTH_DATA = Wording(
@@ -20,7 +19,6 @@ HEALTH_DATA = Wording(
     "2026-11",
     "I agree that the practice's own staff read and store what I write here, which may say "
     "something about my health, in order to answer this request.",
-    required=True,
 )
 VOICEMAIL = Wording(
     Consent.Kind.VOICEMAIL,

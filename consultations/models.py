@@ -207,7 +207,6 @@ class Event(models.Model):
         MAILED = "mailed", "Mail"
         PHOTO = "photo", "Photographs"
         PATIENT = "patient", "From the patient"
-        PROMISE = "promise", "Promise"
         LINK = "link", "Patient's link"
         HOLD = "hold", "Legal hold"
 
@@ -273,7 +272,6 @@ class Consent(models.Model):
         HEALTH_DATA = "health_data", "Health information"
         VOICEMAIL = "voicemail", "Voicemail"
         TEXT = "text", "Text messages"
-        PHOTOS = "photos", "Photographs"
 
     request = models.ForeignKey(ConsultationRequest, models.CASCADE, related_name="consents")
     kind = models.CharField(max_length=12, choices=Kind.choices)

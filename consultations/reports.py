@@ -1,6 +1,5 @@
 """Figures about how requests are answered. Spam and tests never count."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
@@ -108,13 +107,6 @@ def open_by_age(now=None) -> list[tuple[str, int]]:
     found = ConsultationRequest.objects.open().filter(is_test=False).aggregate(**counts)
     labels = [*(label for label, _ in AGES), OLDER]
     return [(label, found[f"age_{number}"]) for number, label in enumerate(labels)]
-
-
-def outcome_of_week(until: datetime) -> Counter:
-    """How the requests that were closed in the week before `until` ended, by reason."""
-    closed = _genuine().filter(closed_at__gte=until - timedelta(weeks=1), closed_at__lt=until)
-    rows = closed.order_by().values_list("close_reason").annotate(Count("pk"))
-    return Counter(dict(rows))
 
 
 def _genuine():

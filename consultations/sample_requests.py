@@ -7,11 +7,11 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from practice import sample_content
-from practice.hours import add_working_minutes, working_minutes_between
+from practice.hours import working_minutes_between
 from practice.models import Practice, Surgeon, User
 from procedures.models import Procedure
 
-from . import search_words
+from . import clock, search_words
 from .choices import AWAITING, BestTime, CloseReason, ContactMethod, Origin, Status
 from .consents import ON_THE_FORM
 from .models import Consent, ConsultationRequest, ContactAttempt, Event
@@ -106,17 +106,12 @@ class Inventor:
             may_leave_voicemail=self.random.random() < 0.6,
             may_text=method == ContactMethod.TEXT,
             status=status,
-            respond_by=self.promise(received_at),
+            respond_by=clock.promise(self.practice, received_at, self.calendar),
         )
         if self.random.random() < 0.1:
             request.interpreter_language = pick(self.people["languages"])
         self.progress(request)
         return request
-
-    def promise(self, received_at):
-        if not self.calendar.weekly:
-            return None
-        return add_working_minutes(received_at, self.practice.first_response_minutes, self.calendar)
 
     def progress(self, request):
         """What staff did with it so far, in keeping with its state."""

@@ -46,10 +46,6 @@ class Calendar:
                         yield opening
             day += timedelta(days=1)
 
-    def is_open_at(self, moment: datetime) -> bool:
-        opening = next(self.openings_from(moment), None)
-        return opening is not None and opening[0] <= moment
-
     def _instant(self, day: date, wall_clock: time) -> datetime:
         return datetime.combine(day, wall_clock, self.time_zone).astimezone(UTC)
 

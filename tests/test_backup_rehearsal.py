@@ -1,6 +1,10 @@
 """The restore drill, in real processes: a site at work is backed up, lost, and put back."""
 
+import os
+import re
 import shutil
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +14,7 @@ from django.db import connection
 from tests.backups import IDENTITY, RECIPIENT
 from tests.pages import Page
 from tests.patients import Patient
-from tests.processes import a_site, look, visit, wait_for
+from tests.processes import ROOT, a_site, look, visit, wait_for
 
 pytestmark = pytest.mark.processes
 PEOPLE = 10
@@ -95,6 +99,22 @@ def backup(site):
 
 def restore(site, path, *options):
     site.manage("restore", str(path), "--identity", str(site.folder / "identity.txt"), *options)
+
+
+def test_the_line_for_cron_makes_a_backup(site):
+    text = (ROOT / "docs/backup.md").read_text()
+    [line] = re.findall(r"^15 3 \* \* \* +(cd /srv/practice .*)$", text, re.MULTILINE)
+    home, backups = site.folder / "srv", site.folder / "backups-by-cron"
+    home.mkdir()
+    (home / ".venv").symlink_to(sys.prefix)
+    (home / "manage.py").symlink_to(ROOT / "manage.py")
+    lines = [f"{name}={value}" for name, value in site.environment.items() if name != "PATH"]
+    (home / "env").write_text("\n".join(lines))
+
+    line = line.replace("/srv/practice", str(home)).replace("/backups", str(backups))
+    subprocess.run(["/bin/sh", "-c", line], env={"PATH": os.environ["PATH"]}, check=True)
+
+    assert len(list(backups.glob("practice-*.tar.age"))) == 1
 
 
 def lose_everything(site):

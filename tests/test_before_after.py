@@ -71,6 +71,7 @@ def test_nobody_keeps_a_copy_of_a_patients_picture(client, procedure, case):
 
 @pytest.mark.django_db
 def test_the_name_of_a_patients_picture_says_nothing(client, procedure, case):
+    assert len(pictures(client, procedure)) == 2 * 3
     for address in pictures(client, procedure):
         assert re.fullmatch(r"/media/cases/[0-9a-f]{20}-\d+x\d+(_\w+)?-w\d+\.\w+", address)
 

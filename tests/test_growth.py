@@ -80,7 +80,6 @@ def test_no_page_reads_all_requests(signed_in, manager, surgeon_user, procedure)
     assert not found, "\n".join(f"{page}: {ways(sql[0])}\n{sql[0]}" for page, sql in found.items())
     assert reads_whole(kept_figures.count_anew) == []
     since = timezone.now() - timedelta(weeks=1)
-    assert reads_whole(lambda: reports.outcome_of_week(timezone.now())) == []
     assert reads_whole(lambda: reports.answering(since, timezone.now(), 240)) == []
 
 

@@ -1,8 +1,10 @@
 """What monitors are told: the process is up; the site can serve."""
 
+import re
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
@@ -160,3 +162,13 @@ def test_migrations_that_another_one_has_replaced_are_left_to_django(client, mon
     monkeypatch.setattr(health, "_names_of_migrations", lambda: {*names, ("practice", "squashed")})
 
     assert client.get("/readyz").json()["migrations"] == "ok"
+
+
+def test_the_handbook_says_of_every_light_what_to_do():
+    docs = settings.BASE_DIR / "docs"
+    said = re.findall(r"^\| `(\w+): ", (docs / "handbook.md").read_text(), re.MULTILINE)
+    table = (docs / "operating.md").read_text().partition("## Watching")[2].partition("**The")[0]
+    listed = re.findall(r"`(\w+)`[,| ]", table)
+
+    assert set(said) == set(health.checks())
+    assert set(listed) >= set(health.checks())

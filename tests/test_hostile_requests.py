@@ -262,6 +262,7 @@ def test_a_letter_gets_no_header_from_its_subject(at_work, a_request, line):
     row = a_request()
     letter = {"name": line, "subject": line, "body": "Please call us.", "step": "send"}
     at_work.post(f"{REQUESTS}{row.pk}/letter/", letter | {"seen_status": "new"})
+    assert Email.objects.count() == ("\0" not in line)  # That one the form refuses.
     for mail in Email.objects.all():
         message = mail.email_message().message()
         assert message["Bcc"] is None

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -343,3 +344,5 @@ def test_generate_secrets_prints_an_environment_that_starts(arguments):
     ).stdout
     environment = dict(line.split("=", 1) for line in printed.splitlines())
     assert start_python(environment)[0]
+    # systemd, Docker and a shell read these alike: nothing here needs quotes in any of them.
+    assert all(re.fullmatch(r"[A-Z_]+=[\w.,:/=-]+", line) for line in printed.splitlines())

@@ -21,7 +21,10 @@ WITH_COMMANDS = [
     ROOT / "deploy/prepare",
     *UNITS,
 ]
-NAMED = re.compile(r"(?:python +manage\.py|practice-manage|deploy/manage) +(\w+)([^\n`|>&]*)")
+NAMED = re.compile(
+    r"(?:python +manage\.py|practice-manage|deploy/manage"
+    r"|compose run --rm(?: --[a-z-]+)*(?= +(?:backup|restore)\b)) +(\w+)([^\n`|>&]*)"
+)
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES, NETWORKS = COMPOSE["services"], COMPOSE["networks"]
 GUNICORN = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
@@ -180,8 +183,47 @@ def test_only_the_proxy_is_open_to_the_outside():
     assert [name for name, network in networks.items() if not network.get("internal")] == [
         "outside"
     ]
-    for name in ("database", "cache", "migrate", "backup"):
+    for name in ("database", "cache", "migrate", "backup", "restore"):
         assert "outside" not in SERVICES[name]["networks"]
+
+
+def volumes(name):
+    """{place in the container: (what is mounted there, “ro” or “rw”)}."""
+    found = {}
+    for line in SERVICES[name]["volumes"]:
+        source, place, mode = re.fullmatch(r"(.+?):(/\w+)(?::(ro|rw))?", line).groups()
+        found[place] = (source, mode or "rw")
+    return found
+
+
+def test_a_backup_changes_no_picture_and_a_restore_no_backup():
+    pictures, backups = volumes("web")["/data"][0], volumes("backup")["/backups"][0]
+    assert volumes("backup") == {"/data": (pictures, "ro"), "/backups": (backups, "rw")}
+    assert volumes("restore") == {"/data": (pictures, "rw"), "/backups": (backups, "ro")}
+
+
+@pytest.mark.parametrize("name", ["backup", "restore"])
+def test_what_is_on_call_runs_only_when_it_is_called_and_once(name):
+    service = SERVICES[name]
+    assert service["profiles"] == ["on-call"]
+    assert service["restart"] == "no"
+    assert service["networks"] == ["back"]
+    # A restore with the old version must not be preceded by its migrations.
+    assert "migrate" not in service["depends_on"]
+
+
+def test_what_follows_the_name_of_the_restore_is_its_file_and_options():
+    assert SERVICES["restore"]["entrypoint"] == ["python", "manage.py", "restore"]
+
+
+def test_docs_call_containers_that_are_there_and_can_do_it():
+    text = "\n".join(path.read_text() for path in DOCS)
+    called = re.findall(r"compose run --rm(?: --[a-z-]+)* +(\w+)([^`\n]*)", text)
+    assert {"web", "backup", "restore"} <= {name for name, _ in called}
+    for name, arguments in called:
+        assert name in SERVICES
+        if name not in ("backup", "restore"):
+            assert not re.search(r"manage\.py (?:backup|restore)\b", arguments), "no folder there"
 
 
 def test_the_proxys_network_is_the_one_that_is_trusted():
@@ -199,12 +241,15 @@ def test_the_new_version_waits_for_its_migrations():
 def test_images_of_others_have_a_version():
     images = [service["image"] for service in SERVICES.values()]
     others = {image for image in images if not image.startswith("practice-website:")}
+    assert len(others) == len({"database", "cache", "proxy"})
     assert all(re.search(r":\d", image) for image in others)
 
 
 def test_no_secret_is_written_into_the_compose_file():
     text = read("compose.yaml")
-    for line in re.findall(r"^.*(?:PASSWORD|SECRET|AUTH|requirepass).*$", text, re.MULTILINE):
+    lines = re.findall(r"^.*(?:PASSWORD|SECRET|AUTH|requirepass).*$", text, re.MULTILINE)
+    assert lines
+    for line in lines:
         assert "${" in line or line.strip() == "- --requirepass", line
 
 

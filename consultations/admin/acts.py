@@ -121,7 +121,7 @@ def as_seen(row: ConsultationRequest, seen) -> ConsultationRequest:
     if seen.get("seen_status") in Status.values:
         row.status = seen["seen_status"]
     if "seen_owner" in seen and seen["seen_owner"] != str(row.owner_id or ""):
-        row.owner = _user(seen["seen_owner"])
+        row.owner = account(seen["seen_owner"])
     if "seen_follow_up" in seen and seen["seen_follow_up"] != str(row.follow_up_on or ""):
         row.follow_up_on = as_day(seen["seen_follow_up"])
     return row
@@ -132,7 +132,7 @@ def is_number(text):
     return text.isdecimal() and len(text) < 19
 
 
-def _user(text):
+def account(text):
     return User.objects.filter(pk=int(text)).first() if is_number(text) else None
 
 

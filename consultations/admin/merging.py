@@ -52,7 +52,7 @@ def _target(admin, request):
     """The other request: by its number, or by a reference that fits one request alone."""
     given = request.POST if request.method == "POST" else request.GET
     rows = admin.get_queryset(request)
-    if given.get("into", "").isdecimal() and len(given["into"]) < 19:
+    if acts.is_number(given.get("into", "")):
         return rows.filter(pk=int(given["into"])).first()
     wanted = search.by_reference(given.get("reference", ""))
     found = list(rows.filter(wanted)[:2]) if wanted else []

@@ -1,7 +1,5 @@
 """What a colleague changed while somebody had the page open, field by field."""
 
-from practice.models import User
-
 from ..choices import Status
 from ..templatetags.triage import day
 from . import acts
@@ -28,7 +26,7 @@ def _state(value):
 def _owner(value):
     if not value:
         return "nobody"
-    user = User.objects.filter(pk=int(value)).first() if acts.is_number(value) else None
+    user = acts.account(value)
     return str(user) if user else "unknown"
 
 
