@@ -46,6 +46,32 @@ def decrypt(token: str) -> str:
         ) from None
 
 
+# --- Rows of which some may not open ----------------------------------------------------------
+
+UNREADABLE = "This text can no longer be read."
+
+
+def with_sealed(rows, *names):
+    """The queryset with these encrypted columns as they are stored, for `opened`.
+
+    A row whose text was altered, or whose key is gone, then keeps no other from being read.
+    """
+    stored = {
+        f"sealed_{name}": models.ExpressionWrapper(models.F(name), models.TextField())
+        for name in names
+    }
+    return rows.defer(*names).annotate(**stored)
+
+
+def opened(row, name):
+    """The text of a row from `with_sealed`; UNREADABLE where no key here opens it."""
+    token = getattr(row, f"sealed_{name}")
+    try:
+        return decrypt(token) if token else token
+    except DecryptionError:
+        return UNREADABLE
+
+
 # --- Which key it was -------------------------------------------------------------------------
 
 
