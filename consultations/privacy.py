@@ -22,7 +22,7 @@ from practice.mail_queue import NOTICE, NOTICES_KEPT_FOR, forget_old_notices
 from practice.models import Practice
 
 from . import notifications, photos
-from .choices import OPEN, Status
+from .choices import Status
 from .models import ConsultationRequest, ErasureReceipt, Event
 from .notifications import ERASURE_HEADER
 from .reminders import MOST_NAMED

@@ -21,11 +21,8 @@ from .search_words import SearchWord
 AHEAD = timedelta(days=30)
 LISTED = 200
 # What tells the day on which a request is due: a duplicate goes with its original.
-WHEN = tuple(
-    f"{of}{name}"
-    for of in ("", "duplicate_of__")
-    for name in ("status", "closed_at", "received_at")
-)
+WHEN = ("status", "closed_at", "received_at")
+WHEN += tuple(f"duplicate_of__{name}" for name in WHEN)
 PARTS = (
     ("line of a timeline", Event),
     ("contact", ContactAttempt),

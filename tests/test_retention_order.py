@@ -227,7 +227,7 @@ def test_a_duplicate_that_retention_took_a_moment_ago_does_not_stop_the_erasure(
 
 
 def test_retention_goes_on_after_one_that_somebody_else_erased(a_request, monkeypatch):
-    first, second = (a_request(**CLOSED, closed_at=LONG_AGO) for _ in range(2))
+    first, _ = (a_request(**CLOSED, closed_at=LONG_AGO) for _ in range(2))
     listed = list(ConsultationRequest.objects.all())
     privacy.erase(first, reason="Asked for it", by="Maria")
     monkeypatch.setattr(privacy, "_in_turn", lambda requests: listed)
