@@ -72,7 +72,7 @@ def test_one_altered_text_is_named_and_everything_is_restored_all_the_same(full,
     spoil("consultations_event", "note", note.pk)
     before = everything()
     path, said = made(folder)
-    assert f"Cannot be read: consultations_event.note, row {note.pk}" in said
+    assert f"Cannot be read: consultations_event.note, row {note.pk} ({full.reference})" in said
     assert "Warning: 1 of " in said
 
     told = restore(path, key_file, replace=True)

@@ -52,9 +52,14 @@ class Sealed:
     def look_at_file(self, alias, name, content):
         self._look(self._files[alias, name], content)
 
-    def in_words(self):
-        """Lines that name what cannot be read, and how many more there are."""
-        lines = [f"Cannot be read: {where}, row {key}" for where, key in self.listed]
+    def in_words(self, whose=lambda column, key: ""):
+        """Lines that name what cannot be read, and how many more there are.
+
+        `whose` is asked where the rows are in the database here: key_rotation.whose.
+        """
+        lines = [
+            f"Cannot be read: {where}, row {key}{whose(where, key)}" for where, key in self.listed
+        ]
         if more := self.number_unread - len(self.listed):
             columns = ", ".join(f"{where} {number:,}" for where, number in self.unread.items())
             lines.append(f"… and {more:,} more. In all: {columns}.")

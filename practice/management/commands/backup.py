@@ -17,6 +17,7 @@ from django.db import connection
 from django.utils import timezone
 
 from practice.backups import BackupError, archive, files, making, record, tables
+from practice.key_rotation import whose
 from practice.maintenance import AnotherIsRunning, alone
 from practice.progress import Progress
 
@@ -133,7 +134,7 @@ class Command(BaseCommand):
             "read with the keys here. They are in the backup as they are. docs/backup.md, “Values "
             "that cannot be read”, says what to do."
         )
-        for line in (words, *sealed.in_words()):
+        for line in (words, *sealed.in_words(whose)):
             self.stderr.write(line)
             warn(line)
 
