@@ -1,11 +1,13 @@
 """What retention and erasure owe to others: merged requests, colleagues, unreadable rows."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
 
 import pytest
 from dateutil.relativedelta import relativedelta
 from django.core.management import call_command
+from django.db import connections
 from django.utils import timezone
 from post_office.models import STATUS, Email
 
@@ -189,6 +191,28 @@ def test_a_second_click_erases_nothing_writes_no_receipt_and_mails_nobody(a_requ
         erase_person(seen_by_the_second_click)
 
     assert ErasureReceipt.objects.count() == 1
+    assert Email.objects.filter(headers__has_key=notifications.ERASURE_HEADER).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_clicks_at_once_one_erases_and_the_other_is_told(a_request):
+    row = a_request()
+    duplicate(a_request, row)
+    seen = [ConsultationRequest.objects.get(pk=row.pk) for _ in range(4)]
+
+    def click(request):
+        try:
+            return erase_person(request)["ConsultationRequest"]
+        except privacy.Gone:
+            return "gone"
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(click, seen))
+
+    assert sorted(answers, key=str) == [2, "gone", "gone", "gone"]
+    assert ErasureReceipt.objects.count() == 2
     assert Email.objects.filter(headers__has_key=notifications.ERASURE_HEADER).count() == 1
 
 
