@@ -117,17 +117,17 @@ def test_a_request_that_arrives_meanwhile_does_not_leave_unrecorded(
     client, a_request, kind, monkeypatch
 ):
     a_request(full_name="Recorded")
-    record = export.record
+    in_parts = export._in_parts
 
-    def and_then_somebody_writes(*args, **details):
-        keys = record(*args, **details)
+    def while_somebody_writes(keys):  # Both while it is recorded and while it leaves.
         a_request(full_name="Arrived since")
-        return keys
+        return in_parts(keys)
 
-    monkeypatch.setattr(export, "record", and_then_somebody_writes)
+    monkeypatch.setattr(export, "_in_parts", while_somebody_writes)
     response = send(client, kind)
 
     told = sheet(response)[0] if kind == "xlsx" else body(response).decode()
+    assert ConsultationRequest.objects.count() == 3
     assert "Recorded" in told
     assert "Arrived since" not in told
 
