@@ -8,7 +8,7 @@ from datetime import datetime
 from auditlog.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 
-from practice.encryption import opened, with_sealed
+from practice.encryption import readable
 from practice.models import Practice
 
 from .models import ConsultationRequest
@@ -16,6 +16,8 @@ from .models import ConsultationRequest
 # A spreadsheet runs a cell that begins with one of these as a formula.
 # Source: OWASP, CSV Injection.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+UNREADABLE = "[cannot be read with the keys of the site]"
 
 COLUMNS = (
     ("Reference", lambda row: row.reference),
@@ -35,7 +37,7 @@ COLUMNS = (
 )
 HEALTH_COLUMNS = (
     ("Procedure", lambda row: row.procedure),
-    ("In the patient's words", lambda row: opened(row, "message")),
+    ("In the patient's words", lambda row: readable(row, "message", UNREADABLE)),
 )
 # Moments, in practice time: their headings say which.
 MOMENTS = ("Received", "Respond by", "First response", "Closed")
@@ -148,7 +150,7 @@ def _rows(keys, with_health):
     """The rows in the order of `keys`, a part at a time; those erased since are left out."""
     for some in _in_parts(keys):
         rows = ConsultationRequest.objects.filter(pk__in=some).select_related("owner", "procedure")
-        rows = with_sealed(rows, "message") if with_health else rows.defer("message")
+        rows = rows.defer(None if with_health else "message")
         found = {row.pk: row for row in rows}
         yield from (found[key] for key in some if key in found)
 

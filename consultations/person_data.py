@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from post_office.models import Email
 
-from practice.encryption import DecryptionError, opened, with_sealed
+from practice.encryption import UNREADABLE, DecryptionError, readable
 from practice.models import Practice
 from practice.practice_time import in_practice_time
 
@@ -62,7 +62,7 @@ def pieces(rows, *, with_notes):
     pipe = _Pipe()
     requests = []
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
-        for row in with_sealed(rows, "message"):
+        for row in rows:
             requests.append(_request(row, with_notes))
             requests[-1]["photographs"] = []
             for photo in row.photos.all():
@@ -96,10 +96,7 @@ def _request(row, with_notes):
             }
             for consent in row.consents.all()
         ],
-        "happened": [
-            _event(event, with_notes)
-            for event in with_sealed(row.events.select_related("contact"), "note")
-        ],
+        "happened": [_event(event, with_notes) for event in row.events.select_related("contact")],
         "mails": [_mail(mail) for mail in _mails(row)],
     }
 
@@ -110,14 +107,10 @@ def _facts(row, names):
     for name in names:
         label = ConsultationRequest._meta.get_field(name).verbose_name
         display = getattr(row, f"get_{name}_display", None)
-        value = display() if display else _value(row, name)
+        value = display() if display else readable(row, name, UNREADABLE)
         if value not in (None, "", [], False):
             facts[label[0].upper() + label[1:]] = _said(value)
     return facts
-
-
-def _value(row, name):
-    return opened(row, name) if name == "message" else getattr(row, name)
 
 
 def _event(event, with_notes):
@@ -126,7 +119,7 @@ def _event(event, with_notes):
         told["state"] = event.get_to_status_display()
     if hasattr(event, "contact"):
         told["contact"] = str(event.contact)
-    if with_notes and (note := opened(event, "note")):
+    if with_notes and (note := readable(event, "note", UNREADABLE)):
         told["note"] = note
     return told
 

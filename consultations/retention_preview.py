@@ -10,7 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 from post_office.models import Email
 
-from practice.encryption import opened, with_sealed
+from practice.encryption import UNREADABLE, readable
 from practice.models import Practice
 
 from . import privacy
@@ -77,11 +77,11 @@ def preview(ahead=AHEAD, now=None) -> Preview:
 
 def _with_holds(rows):
     """Each with the latest line about its hold, and what that says, as far as it can be read."""
-    lines = with_sealed(Event.objects.filter(request__in=rows, kind=Event.Kind.HOLD), "note")
+    lines = Event.objects.filter(request__in=rows, kind=Event.Kind.HOLD)
     latest = {line.request_id: line for line in lines.order_by("at", "pk")}
     for row in rows:
         row.hold = latest.get(row.pk)
-        row.hold_note = row.hold and opened(row.hold, "note")
+        row.hold_note = row.hold and readable(row.hold, "note", UNREADABLE)
     return rows
 
 

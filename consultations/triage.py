@@ -264,10 +264,10 @@ def update_as_seen(request, seen, **changes):
 
 
 def _what_happened(request):
-    latest = Event.objects.filter(request=request.pk).last()
+    latest = Event.objects.filter(request=request.pk).defer("note").last()
     if latest is None:
         return "This request no longer exists. Nothing was changed."
-    now = ConsultationRequest.objects.select_related("owner").get(pk=request.pk)
+    now = ConsultationRequest.objects.select_related("owner").defer("message").get(pk=request.pk)
     return (
         f"{latest.by_name or 'The system'} changed this request meanwhile: it is "
         f"“{now.get_status_display()}” and belongs to {now.owner or 'nobody'}. "

@@ -9,12 +9,16 @@ database does not come back altered, it raises.
 import base64
 import hashlib
 import hmac
+import logging
 from functools import cache
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import FieldError
 from django.db import models
+from django.db.models.query_utils import DeferredAttribute
+
+logger = logging.getLogger(__name__)
 
 
 class DecryptionError(Exception):
@@ -44,32 +48,6 @@ def decrypt(token: str) -> str:
             "A stored text could not be decrypted: it was altered, or its key was removed "
             "from FIELD_ENCRYPTION_KEYS."
         ) from None
-
-
-# --- Rows of which some may not open ----------------------------------------------------------
-
-UNREADABLE = "This text can no longer be read."
-
-
-def with_sealed(rows, *names):
-    """The queryset with these encrypted columns as they are stored, for `opened`.
-
-    A row whose text was altered, or whose key is gone, then keeps no other from being read.
-    """
-    stored = {
-        f"sealed_{name}": models.ExpressionWrapper(models.F(name), models.TextField())
-        for name in names
-    }
-    return rows.defer(*names).annotate(**stored)
-
-
-def opened(row, name):
-    """The text of a row from `with_sealed`; UNREADABLE where no key here opens it."""
-    token = getattr(row, f"sealed_{name}")
-    try:
-        return decrypt(token) if token else token
-    except DecryptionError:
-        return UNREADABLE
 
 
 # --- Which key it was -------------------------------------------------------------------------
@@ -109,17 +87,56 @@ def _seals(keys):
 # --- In models --------------------------------------------------------------------------------
 
 
+class Unreadable:
+    """Stands for a stored text that no key at hand opens. Whoever wants its text is refused."""
+
+    def __init__(self, token):
+        self.token = token
+
+    def __str__(self):
+        return decrypt(self.token)
+
+    def __repr__(self):
+        return "<a text that cannot be read>"
+
+
+class EncryptedText(DeferredAttribute):
+    """An encrypted field of a row: raises DecryptionError when a text is asked for in vain."""
+
+    def __get__(self, instance, cls=None):
+        value = super().__get__(instance, cls)
+        return str(value) if isinstance(value, Unreadable) else value
+
+    def __set__(self, instance, value):  # Without it the row's own value would come first.
+        instance.__dict__[self.field.attname] = value
+
+
 class EncryptedTextField(models.TextField):
     """A text field whose column holds ciphertext; empty text stays empty.
+
+    A row whose text cannot be decrypted is fetched all the same and can be worked with, and
+    erased; DecryptionError is raised where the text itself is asked for. Saving such a row
+    leaves the ciphertext as it is.
 
     It cannot be searched or ordered by: every lookup but `isnull` raises FieldError,
     because equal texts have different ciphertexts and a filter would silently find nothing.
     """
 
+    descriptor_class = EncryptedText
+
     def from_db_value(self, value, expression, connection):
-        return decrypt(value) if value else value
+        try:
+            return decrypt(value) if value else value
+        except DecryptionError:
+            return Unreadable(value)
+
+    def pre_save(self, instance, add):
+        value = instance.__dict__.get(self.attname)
+        return value if isinstance(value, Unreadable) else super().pre_save(instance, add)
 
     def get_prep_value(self, value):
+        if isinstance(value, Unreadable):
+            return value.token
         value = super().get_prep_value(value)
         return encrypt(value) if value else value
 
@@ -127,3 +144,15 @@ class EncryptedTextField(models.TextField):
         if lookup_name != "isnull":
             raise FieldError(f"{self.name} is encrypted and cannot be searched ({lookup_name}).")
         return super().get_lookup(lookup_name)
+
+
+UNREADABLE = "This text can no longer be read."
+
+
+def readable(row, name, otherwise=None):
+    """The row's value; `otherwise`, and a line in the log, for a text that no key opens."""
+    try:
+        return getattr(row, name)
+    except DecryptionError:
+        logger.error("A text in %s cannot be decrypted.", f"{row._meta.label}.{name}")
+        return otherwise

@@ -176,11 +176,11 @@ def test_an_export_with_health_details_says_which_text_cannot_be_read_and_goes_o
     response = send(client, kind, with_health="on")
 
     if kind == "xlsx":
-        assert UNREADABLE in (told := sheet(response)[0])
+        assert export.UNREADABLE in (told := sheet(response)[0])
         assert "A worry." in told
         return
     texts = {row["Reference"]: row["In the patient's words"] for row in rows(response)}
-    assert texts == {bad.reference: UNREADABLE, good.reference: "A worry."}
+    assert texts == {bad.reference: export.UNREADABLE, good.reference: "A worry."}
 
 
 def test_a_copy_for_a_person_says_which_text_cannot_be_read_and_goes_on(
