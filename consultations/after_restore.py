@@ -37,7 +37,7 @@ def erase_again(receipts):
         request = ConsultationRequest.objects.defer("message").get(pk=pk)
         try:
             privacy.erase(request, reason=receipt.reason, by=receipt.by_name)
-        except ValueError:
+        except privacy.Held:
             held.append(reference)
         else:
             number += 1

@@ -12,6 +12,13 @@ class ConsultationsConfig(AppConfig):
     sealed_text = (("consultations.ConsultationRequest", "sealed_link", ""),)
     places = ("consultations.photos.StoredPhotos", "consultations.private_link.Links")
 
+    # How staff call what an unreadable value belongs to.
+    known_as = (
+        ("consultations.ConsultationRequest", "reference"),
+        ("consultations.Event", "request__reference"),
+        ("consultations.Photo", "request__reference"),
+    )
+
     def ready(self):
         from . import audit, promises
 

@@ -2,11 +2,14 @@
 
 import csv
 import tempfile
+from array import array
+from datetime import datetime
 
 from auditlog.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 
 from practice.encryption import readable
+from practice.models import Practice
 
 from .models import ConsultationRequest
 
@@ -36,6 +39,11 @@ HEALTH_COLUMNS = (
     ("Procedure", lambda row: row.procedure),
     ("In the patient's words", lambda row: readable(row, "message", UNREADABLE)),
 )
+# Moments, in practice time: their headings say which.
+MOMENTS = ("Received", "Respond by", "First response", "Closed")
+AS_SHOWN = {"csv": "%Y-%m-%d %H:%M", "xlsx": "yyyy-mm-dd hh:mm"}
+WIDE_ENOUGH = 17  # Characters: a spreadsheet shows ##### for a date that does not fit.
+AT_ONCE = 500  # Rows in memory. In one query: SQLite takes no longer lists everywhere.
 
 
 class Echo:
@@ -51,9 +59,12 @@ def escaped(value) -> str:
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
 
 
-def record(requests, *, by, reason, kind, with_health) -> int:
-    """Writes the export and each of its rows into the audit trail; returns the number of rows."""
-    keys = list(requests.order_by().values_list("pk", "reference"))
+def record(requests, *, by, reason, kind, with_health) -> array:
+    """Writes the export and each of its rows into the audit trail.
+
+    Returns the keys of what was recorded, in the order of `requests`: these are what may leave.
+    """
+    keys = array("q", requests.values_list("pk", flat=True).iterator(chunk_size=AT_ONCE))
     content_type = ContentType.objects.get_for_model(ConsultationRequest)
     why = {"export": kind, "reason": reason, "rows": len(keys), "with_health": with_health}
 
@@ -71,33 +82,50 @@ def record(requests, *, by, reason, kind, with_health) -> int:
         )
 
     LogEntry.objects.bulk_create([entry(0, f"Export of {len(keys)} requests")])
-    LogEntry.objects.bulk_create((entry(*each) for each in keys), batch_size=1000)
-    return len(keys)
+    for some in _in_parts(keys):
+        named = ConsultationRequest.objects.filter(pk__in=some).values_list("pk", "reference")
+        LogEntry.objects.bulk_create(entry(*each) for each in named)
+    return keys
 
 
-def csv_lines(requests, *, with_health):
+def csv_lines(keys, *, with_health):
     """The export line by line, so that its size does not matter. Begins with a byte order
     mark, without which spreadsheets take it for another encoding."""
-    columns = _columns(with_health)
+    columns, zone = _columns(with_health), Practice.current().zone
     writer = csv.writer(Echo())
-    yield "\ufeff" + writer.writerow([name for name, _ in columns])
-    for row in _rows(requests, with_health):
-        yield writer.writerow([escaped(value(row)) for _, value in columns])
+    yield "\ufeff" + writer.writerow(_headings(columns, zone))
+    for row in _rows(keys, with_health):
+        cells = (_moment(value(row), zone) for _, value in columns)
+        yield writer.writerow(
+            [
+                cell.strftime(AS_SHOWN["csv"]) if isinstance(cell, datetime) else escaped(cell)
+                for cell in cells
+            ]
+        )
 
 
-def xlsx_file(requests, *, with_health):
-    """The export as an open temporary file, written row by row; every cell is text."""
+def xlsx_file(keys, *, with_health):
+    """The export as an open temporary file, written row by row; moments are dates, the rest is
+    text."""
     import xlsxwriter  # 2 MB of code, of which most processes never need a line.
 
-    columns = _columns(with_health)
+    columns, zone = _columns(with_health), Practice.current().zone
     file = tempfile.TemporaryFile()  # noqa: SIM115 (the response closes it)
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     book = xlsxwriter.Workbook(file, options)
+    as_moment = book.add_format({"num_format": AS_SHOWN["xlsx"]})
     sheet = book.add_worksheet("Requests")
-    sheet.write_row(0, 0, [name for name, _ in columns])
-    for number, row in enumerate(_rows(requests, with_health), 1):
+    for column, (name, _) in enumerate(columns):
+        if name in MOMENTS:
+            sheet.set_column(column, column, WIDE_ENOUGH)
+    sheet.write_row(0, 0, _headings(columns, zone))
+    for number, row in enumerate(_rows(keys, with_health), 1):
         for column, (_, value) in enumerate(columns):
-            sheet.write_string(number, column, escaped(value(row)))
+            cell = _moment(value(row), zone)
+            if isinstance(cell, datetime):
+                sheet.write_datetime(number, column, cell, as_moment)
+            else:
+                sheet.write_string(number, column, escaped(cell))
     book.close()
     file.seek(0)
     return file
@@ -107,6 +135,26 @@ def _columns(with_health):
     return (*COLUMNS, *HEALTH_COLUMNS) if with_health else COLUMNS
 
 
-def _rows(requests, with_health):
-    rows = requests.select_related("owner", "procedure")
-    return rows.defer(None if with_health else "message").iterator(chunk_size=1000)
+def _headings(columns, zone):
+    return [f"{name} ({zone.key})" if name in MOMENTS else name for name, _ in columns]
+
+
+def _moment(value, zone):
+    """A moment as the practice's clock showed it, to the minute; any other value as it is."""
+    if not isinstance(value, datetime):
+        return value
+    return value.astimezone(zone).replace(tzinfo=None, second=0, microsecond=0)
+
+
+def _rows(keys, with_health):
+    """The rows in the order of `keys`, a part at a time; those erased since are left out."""
+    for some in _in_parts(keys):
+        rows = ConsultationRequest.objects.filter(pk__in=some).select_related("owner", "procedure")
+        rows = rows.defer(None if with_health else "message")
+        found = {row.pk: row for row in rows}
+        yield from (found[key] for key in some if key in found)
+
+
+def _in_parts(keys):
+    for start in range(0, len(keys), AT_ONCE):
+        yield list(keys[start : start + AT_ONCE])

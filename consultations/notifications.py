@@ -128,8 +128,20 @@ def tell_staff_deletion_asked(request, practice):
 
 def tell_manager_late(late, number, address, practice):
     """`late` are the requests to name, `number` how many there are in all."""
+    _manager_late(late, number, address, practice).save()
+
+
+def tell_manager_late_anew(mail, late, number, practice):
+    """Writes a mail of `tell_manager_late` anew, for those of its requests that are still there."""
+    anew = _manager_late(late, number, mail.to[0], practice)
+    Email.objects.filter(pk=mail.pk).update(
+        subject=anew.subject, message=anew.message, html_message=anew.html_message
+    )
+
+
+def _manager_late(late, number, address, practice):
     named = [{"reference": request.reference, "link": _admin_address(request)} for request in late]
-    _queue("manager_late", address, practice, headers=NOTICE, named=named, number=number)
+    return _mail("manager_late", address, practice, headers=NOTICE, named=named, number=number)
 
 
 def send_letter(request, subject, body, practice):

@@ -13,8 +13,9 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from post_office.models import Email
 
-from practice.encryption import DecryptionError, readable
+from practice.encryption import UNREADABLE, DecryptionError, readable
 from practice.models import Practice
+from practice.practice_time import in_practice_time
 
 from . import photos, private_link
 from .models import ConsultationRequest
@@ -40,7 +41,6 @@ NOT_COPIED = frozenset(
     }
 )
 LINK_LEFT_OUT = "[your private link]"
-UNREADABLE = "This text can no longer be read."
 
 
 def of_the_same_person(row, requests):
@@ -50,11 +50,15 @@ def of_the_same_person(row, requests):
         same |= Q(phone=row.phone)
     if row.duplicate_of_id:
         same |= Q(pk=row.duplicate_of_id) | Q(duplicate_of=row.duplicate_of_id)
-    return requests.filter(same).exclude(pk=row.pk).order_by("-received_at")
+    return requests.filter(same).exclude(pk=row.pk).defer("message").order_by("-received_at")
 
 
+@in_practice_time
 def pieces(rows, *, with_notes):
-    """The ZIP file in pieces of bytes, one photograph in memory at a time."""
+    """The ZIP file in pieces of bytes, one photograph in memory at a time.
+
+    What no key opens is named in its place, and the rest goes on.
+    """
     pipe = _Pipe()
     requests = []
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 
 from auditlog.context import disable_auditlog
@@ -16,13 +17,14 @@ from django.utils import timezone
 from post_office.models import STATUS, Email
 
 from practice.background import DATABASE_AWAY, JobFailed
-from practice.mail_queue import NOTICES_KEPT_FOR, forget_old_notices
+from practice.mail_queue import NOTICE, NOTICES_KEPT_FOR, forget_old_notices
 from practice.models import Practice
 
 from . import notifications, photos
-from .choices import OPEN, Status
+from .choices import Status
 from .models import ConsultationRequest, ErasureReceipt, Event
 from .notifications import ERASURE_HEADER
+from .reminders import MOST_NAMED
 from .timeline import SYSTEM
 
 SPAM_KEPT_FOR = timedelta(days=90)
@@ -37,23 +39,27 @@ class Held(ValueError):
     """A legal hold is on the request, so it was not erased."""
 
 
+class Gone(LookupError):
+    """The request is erased already, by somebody else or by a second click."""
+
+
 def due_for_erasure(now=None):
     """Requests whose time is over and that no legal hold keeps."""
     return past_their_time(now).filter(legal_hold=False)
 
 
 def past_their_time(now=None):
-    """Closed requests and duplicates after the practice's months, suspected and confirmed spam
-    after 90 days; those that a legal hold keeps among them."""
+    """Closed requests after the practice's months, suspected and confirmed spam after 90 days,
+    duplicates when their original is due; those that a legal hold keeps among them."""
     now = now or timezone.now()
     months_ago = now - relativedelta(months=Practice.current().retention_months)
-    # A duplicate is part of its original's story, so it stays as long as that is needed.
-    kept = ConsultationRequest.objects.filter(Q(status__in=OPEN) | Q(legal_hold=True))
-    return ConsultationRequest.objects.filter(
-        Q(status=Status.CLOSED, closed_at__lt=months_ago)
-        | Q(status=Status.DUPLICATE, received_at__lt=months_ago) & ~Q(duplicate_of__in=kept)
-        | Q(status__in=UNWANTED, received_at__lt=now - SPAM_KEPT_FOR)
+    on_their_own = Q(status=Status.CLOSED, closed_at__lt=months_ago) | Q(
+        status__in=UNWANTED, received_at__lt=now - SPAM_KEPT_FOR
     )
+    # A duplicate is part of its original's story: it stays as long as that, and goes with it.
+    due = ConsultationRequest.objects.filter(on_their_own, legal_hold=False)
+    is_over = Q(duplicate_of__in=due) | Q(duplicate_of=None, received_at__lt=months_ago)
+    return ConsultationRequest.objects.filter(on_their_own | Q(status=Status.DUPLICATE) & is_over)
 
 
 def apply_retention(*, by=SYSTEM, goes_on=lambda: True):
@@ -62,23 +68,32 @@ def apply_retention(*, by=SYSTEM, goes_on=lambda: True):
     Each request is a transaction of its own, and `goes_on` is asked before the next: the rest
     is done another time. Raises JobFailed at the end when a request could not be erased.
     """
-    total, failed = Counter(), 0
-    for request in _one_by_one(due_for_erasure()):
+    total, failed = Counter(), []
+    for request in _in_turn(due_for_erasure()):
         if not goes_on():
             return total
         try:
             total += erase(request, reason="Kept for its time", by=by)
-        except Held:  # Put on since the row was read.
+        except (Held, Gone):  # Put on, or erased by somebody, since the row was read.
             continue
         except DATABASE_AWAY:
             raise
         except Exception:
             logger.exception("A request that is due could not be erased.")
-            failed += 1
+            failed.append(request.reference)
     forget_old_records(goes_on)
     if failed:
-        raise JobFailed(f"{failed} requests could not be erased. The log says why.")
+        raise JobFailed(_not_erased(failed))
     return total
+
+
+def _not_erased(references):
+    named = ", ".join(references[:MOST_NAMED])
+    more = " …" if len(references) > MOST_NAMED else ""
+    return (
+        f"{len(references)} requests could not be erased: {named}{more}. The log says why; the "
+        "others were erased."
+    )
 
 
 def forget_old_records(goes_on=lambda: True):
@@ -97,6 +112,13 @@ def forget_old_records(goes_on=lambda: True):
         LogEntry.objects.filter(pk__in=keys).delete()
 
 
+def _in_turn(requests):
+    """Duplicates first: once its original is gone, nothing says any more when one is due."""
+    is_duplicate = Q(status=Status.DUPLICATE)
+    yield from _one_by_one(requests.filter(is_duplicate))
+    yield from _one_by_one(requests.exclude(is_duplicate))
+
+
 def _one_by_one(requests):
     """The requests in the order of their keys, read in small batches without a long cursor."""
     last = 0
@@ -108,18 +130,45 @@ def _one_by_one(requests):
 def erase_person(request, *, reason, by):
     """Erases the request and what was merged into it, and queues the mail that says so.
 
-    All or nothing: raises Held when one of them is under legal hold.
+    All or nothing: raises Held when one of them is under legal hold, and Gone when the request
+    is erased already.
     """
     with transaction.atomic():
+        _lock(request)  # From here on nothing is merged into it, and a second click waits.
         counts = Counter()
-        for each in (*request.duplicates.defer("message"), request):
-            counts += erase(each, reason=reason, by=by)
-            # Notices to staff name it; by the time that retention comes they are long gone.
-            lately = timezone.now() - NOTICES_KEPT_FOR
-            notices = Email.objects.filter(created__gt=lately, message__contains=each.reference)
-            _delete(notices, counts)
+        for each in request.duplicates.defer("message"):
+            with suppress(Gone):  # Retention was faster.
+                counts += _erase_with_notices(each, reason=reason, by=by)
+        counts += _erase_with_notices(request, reason=reason, by=by)
         notifications.tell_patient_erased(request, Practice.current())
     return counts
+
+
+def _erase_with_notices(request, **details):
+    """Notices to staff name it; by the time that retention comes they are long gone."""
+    late = list(_late_with(request))
+    counts = erase(request, **details)
+    notices = Email.objects.filter(
+        created__gt=timezone.now() - NOTICES_KEPT_FOR,
+        headers__has_keys=list(NOTICE),
+        message__contains=request.reference,
+    )
+    for mail in notices:
+        if any(each.reference in mail.message for each in late):
+            # The others were reported in this mail alone: it must still be sent.
+            notifications.tell_manager_late_anew(
+                mail, late[:MOST_NAMED], len(late), Practice.current()
+            )
+        else:
+            _delete(Email.objects.filter(pk=mail.pk), counts)
+    return counts
+
+
+def _late_with(request):
+    """The others that became late with it, and are named by the same mails to managers."""
+    escalated = ConsultationRequest.objects.filter(pk=request.pk, escalated_at__isnull=False)
+    together = ConsultationRequest.objects.filter(escalated_at__in=escalated.values("escalated_at"))
+    return together.exclude(pk=request.pk).only("reference").order_by("respond_by")
 
 
 def erase(request, *, reason, by):
@@ -128,13 +177,10 @@ def erase(request, *, reason, by):
     What stays is a receipt: a digest of the reference, when, why, by whom, and how many rows
     of each kind went. Who looked at the request and when stays too, under that digest, for as
     long as the law wants access to be accounted for. Returns those counts. Raises Held for a
-    request under legal hold.
+    request under legal hold, and Gone for one that is erased already.
     """
     with transaction.atomic():
-        # As it is now: the hold may have been put on since the row was read.
-        rows = ConsultationRequest.objects.select_for_update().filter(pk=request.pk)
-        if rows.values_list("legal_hold", flat=True).first():
-            raise Held("A request under legal hold cannot be erased.")
+        _lock(request)
         digest = hashlib.sha256(request.reference.encode()).hexdigest()
         LogEntry.objects.get_for_object(request).filter(action=LogEntry.Action.ACCESS).update(
             object_repr=f"Erased request {digest[:12]}",
@@ -147,6 +193,19 @@ def erase(request, *, reason, by):
             reference_digest=digest, reason=reason, counts=dict(counts), by_name=str(by)
         )
     return counts
+
+
+def _lock(request):
+    """Keeps the row as it is until the transaction ends.
+
+    As it is now: it may be held back or gone since it was read. Raises Held and Gone.
+    """
+    rows = ConsultationRequest.objects.select_for_update().filter(pk=request.pk)
+    is_held = rows.values_list("legal_hold", flat=True).first()
+    if is_held is None:
+        raise Gone("This request is erased already.")
+    if is_held:
+        raise Held("A request under legal hold cannot be erased.")
 
 
 def remove_test(request):
@@ -174,7 +233,9 @@ def _delete_all_of(request):
         _delete(Email.objects.filter(pk__in=mails), counts)
         _delete(_audit_entries(request), counts)
         _forget_reference(request)
-        _delete(ConsultationRequest.objects.filter(pk=request.pk), counts)
+        # Without what is encrypted: a text that no key opens must not keep its row here.
+        _delete(Event.objects.filter(request=request.pk).defer("note"), counts)
+        _delete(ConsultationRequest.objects.filter(pk=request.pk).defer("message"), counts)
     # Only once the rows are surely gone; a file without a row is cleaned up, a row
     # without its file would be a loss.
     transaction.on_commit(lambda: [photos.delete_file(each) for each in pictures])

@@ -10,6 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 from post_office.models import Email
 
+from practice.encryption import UNREADABLE, readable
 from practice.models import Practice
 
 from . import privacy
@@ -19,6 +20,9 @@ from .search_words import SearchWord
 
 AHEAD = timedelta(days=30)
 LISTED = 200
+# What tells the day on which a request is due: a duplicate goes with its original.
+WHEN = ("status", "closed_at", "received_at")
+WHEN += tuple(f"duplicate_of__{name}" for name in WHEN)
 PARTS = (
     ("line of a timeline", Event),
     ("contact", ContactAttempt),
@@ -39,6 +43,7 @@ class Preview:
     parts: list[tuple[str, int]]
     requests: list[ConsultationRequest]
     held: list[ConsultationRequest]
+    number_held: int
 
 
 def preview(ahead=AHEAD, now=None) -> Preview:
@@ -47,14 +52,16 @@ def preview(ahead=AHEAD, now=None) -> Preview:
     until = now + ahead
     due = privacy.due_for_erasure(until)
     months = Practice.current().retention_months
-    rows = list(due.defer("message").order_by("closed_at", "received_at", "pk")[:LISTED])
+    rows = list(
+        due.select_related("duplicate_of")
+        .defer("message", "duplicate_of__message")
+        .order_by("closed_at", "received_at", "pk")[:LISTED]
+    )
     for row in rows:
         row.due_on = due_on(row, months, now)
-    held = list(privacy.past_their_time(until).filter(legal_hold=True).defer("message")[:LISTED])
-    for row in held:
-        row.hold = row.events.filter(kind=Event.Kind.HOLD).last()
+    held = privacy.past_their_time(until).filter(legal_hold=True)
     days = {}
-    for row in due.only("status", "closed_at", "received_at").iterator(chunk_size=1000):
+    for row in due.select_related("duplicate_of").only(*WHEN).iterator(chunk_size=1000):
         kinds = days.setdefault(due_on(row, months, now), Counter())
         kinds[row.get_status_display()] += 1
     return Preview(
@@ -63,12 +70,25 @@ def preview(ahead=AHEAD, now=None) -> Preview:
         days=[(day, dict(kinds)) for day, kinds in sorted(days.items())],
         parts=_parts(due),
         requests=sorted(rows, key=lambda row: row.due_on),
-        held=held,
+        held=_with_holds(list(held.defer("message").order_by("pk")[:LISTED])),
+        number_held=held.count(),
     )
+
+
+def _with_holds(rows):
+    """Each with the latest line about its hold, and what that says, as far as it can be read."""
+    lines = Event.objects.filter(request__in=rows, kind=Event.Kind.HOLD)
+    latest = {line.request_id: line for line in lines.order_by("at", "pk")}
+    for row in rows:
+        row.hold = latest.get(row.pk)
+        row.hold_note = row.hold and readable(row.hold, "note", UNREADABLE)
+    return rows
 
 
 def due_on(row, months, now):
     """The day on which it goes; today for what is due already."""
+    if row.status == Status.DUPLICATE and row.duplicate_of:
+        return due_on(row.duplicate_of, months, now)
     if row.status in privacy.UNWANTED:
         moment = row.received_at + privacy.SPAM_KEPT_FOR
     elif row.status == Status.CLOSED:

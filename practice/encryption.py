@@ -146,6 +146,9 @@ class EncryptedTextField(models.TextField):
         return super().get_lookup(lookup_name)
 
 
+UNREADABLE = "This text can no longer be read."
+
+
 def readable(row, name, otherwise=None):
     """The row's value; `otherwise`, and a line in the log, for a text that no key opens."""
     try:

@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.timesince import timesince, timeuntil
 
 from .backups.record import BACKUP
@@ -91,10 +91,12 @@ class JobRunAdmin(ReadOnlyAdmin, admin.ModelAdmin):
             return f"{run.seconds:.1f}\N{NO-BREAK SPACE}s"
         return f"{run.seconds / 60:.0f}\N{NO-BREAK SPACE}min"
 
-    @admin.display(description="last error", ordering="failures")
+    @admin.display(description="last error or warning", ordering="failures")
     def trouble(self, run):
         if not run.last_error:
             return "–"
+        if not run.failures:
+            return format_html_join("", "{}<br>", ([line] for line in run.last_error.splitlines()))
         times = f"{run.failures} time{'s'[: run.failures != 1]} in a row"
         return format_html(
             "{}<br>{}; last success: {}", run.last_error, times, _ago(run.succeeded_at)

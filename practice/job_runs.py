@@ -30,7 +30,8 @@ class JobRun(models.Model):
     started_at = models.DateTimeField("last start", null=True)
     finished_at = models.DateTimeField(null=True)
     succeeded_at = models.DateTimeField("last success", null=True)
-    # The kind of the error, never its words; of a JobFailed its words, which hold no value.
+    # The kind of the error, never its words; of a JobFailed its words, which hold no value. After
+    # a success, what that run warned of.
     last_error = models.TextField(blank=True)
     failures = models.PositiveIntegerField("failures in a row", default=0, db_default=0)
     # Both are the worker's plan: when it is due by its rule, and whether somebody asked before.
@@ -68,4 +69,4 @@ class JobRun(models.Model):
         if self.finished_at is None:
             was_cut_off = now - self.started_at > CUT_OFF_AFTER
             return ("Cut off", "bad") if was_cut_off else ("Running", "warn")
-        return "Well", "good"
+        return ("Well, with a warning", "warn") if self.last_error else ("Well", "good")

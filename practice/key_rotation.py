@@ -104,7 +104,8 @@ class Column(Place):
 
     def _renewed(self, text):
         for token in self._tokens(text):
-            text = text.replace(token, cipher().rotate(token).decode())
+            if sealed_by(token):  # One that no key opens keeps no other from being renewed.
+                text = text.replace(token, cipher().rotate(token).decode())
         return text
 
     def _ask(self, sql, values):
@@ -125,6 +126,17 @@ def places():
         for path in getattr(config, "places", ()):
             module, _, kind = path.rpartition(".")
             yield getattr(import_module(module), kind)()
+
+
+def whose(column, pk):
+    """“ (7QK2M-XH4TB)” for a value that hangs on something people know by a name; else empty."""
+    for config in apps.get_app_configs():
+        for label, name in getattr(config, "known_as", ()):
+            model = apps.get_model(label)
+            if column.startswith(f"{model._meta.db_table}."):
+                found = model.objects.filter(pk=pk).values_list(name, flat=True).first()
+                return f" ({found})" if found else ""
+    return ""
 
 
 @dataclass
@@ -152,7 +164,7 @@ def look(place, progress, go_on, *, renew=False):
             seen.by_key.update(key for key in keys if key)
             if None in keys:
                 seen.unknown.append(pk)
-            elif any(key != newest for key in keys):
+            if any(key not in (None, newest) for key in keys):
                 older.append((pk, value))
         if renew and older:
             place.renew(older)

@@ -1,5 +1,7 @@
 """The admin shows and reads times as the practice's clocks show them."""
 
+from functools import wraps
+
 from django.utils import timezone
 
 from .models import Practice
@@ -14,3 +16,23 @@ class PracticeTimeMiddleware:
             return self.get_response(request)
         with timezone.override(Practice.current().zone):
             return self.get_response(request)
+
+
+def in_practice_time(generator):
+    """For what is made while it leaves, when the middleware is long done with the answer.
+
+    Between two pieces the thread has its own time zone again: it may do other work there.
+    """
+
+    @wraps(generator)
+    def pieces(*args, **details):
+        zone, made = Practice.current().zone, generator(*args, **details)
+        while True:
+            with timezone.override(zone):
+                try:
+                    piece = next(made)
+                except StopIteration:
+                    return
+            yield piece
+
+    return pieces

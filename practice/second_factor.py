@@ -31,6 +31,10 @@ from .models import Practice
 
 Type = Authenticator.Type
 FEW_CODES = 3
+UNREADABLE_FACTOR = (
+    "Codes cannot be checked: the secret of your app can no longer be read. Use a passkey, or ask "
+    "a manager to remove the app under “Authenticators”; then you set it up anew."
+)
 
 
 def has_second_factor(user):
@@ -94,7 +98,10 @@ class OnceOnly:
     """
 
     def clean_code(self):
-        code = super().clean_code()
+        try:
+            code = super().clean_code()
+        except encryption.DecryptionError:
+            raise ValidationError(UNREADABLE_FACTOR) from None
         factor = self.authenticator
         if factor.type == Type.TOTP and not claim(factor, code):
             raise MfaAdapter().validation_error("incorrect_code")

@@ -8,6 +8,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
+from cryptography.fernet import Fernet
 from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -217,7 +218,7 @@ def test_every_encrypted_column_is_found():
 # --- What goes wrong --------------------------------------------------------------------------
 
 
-def test_what_cannot_be_read_is_named_by_table_column_and_row_only(old_request, add_key):
+def test_what_cannot_be_read_is_named_by_its_place_and_the_reference_only(old_request, add_key):
     with connection.cursor() as cursor:
         cursor.execute("UPDATE consultations_event SET note = %s WHERE note <> ''", ["MARK broken"])
     note = Event.objects.defer("note").get(kind=Event.Kind.NOTED)
@@ -227,9 +228,31 @@ def test_what_cannot_be_read_is_named_by_table_column_and_row_only(old_request, 
     with pytest.raises(CommandError, match="1 values cannot be read with any key here"):
         call_command("rotate_encryption_keys", stdout=out, stderr=out)
 
-    assert f"Cannot be read: consultations_event.note, row {note.pk}" in out.getvalue()
+    named = f"Cannot be read: consultations_event.note, row {note.pk} ({old_request.reference})"
+    assert named in out.getvalue()
     assert "MARK" not in out.getvalue()
     assert "0 values under older keys." in out.getvalue()  # The others were renewed.
+
+
+def test_a_value_that_cannot_be_read_keeps_none_beside_it_from_being_renewed(add_key, settings):
+    from practice.sign_in_mail import seal, unseal
+
+    lost = Fernet(Fernet.generate_key()).encrypt(b"MARK https://testserver/lost/").decode()
+    mail = Email.objects.create(
+        from_email="a@example.com",
+        to=["b@example.com"],
+        message=f"Open sealed-link-{lost} or {seal('https://testserver/x/')} now",
+    )
+    new, _ = add_key()
+
+    with pytest.raises(CommandError, match="1 values cannot be read"):
+        rotate()
+
+    settings.FIELD_ENCRYPTION_KEYS = [new]
+    mail.refresh_from_db()
+    assert lost in mail.message
+    own = mail.message.replace(f"sealed-link-{lost}", "")
+    assert "https://testserver/x/" in unseal(own)
 
 
 def test_a_missing_photograph_is_named(old_request, add_key):

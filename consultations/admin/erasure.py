@@ -12,6 +12,7 @@ from ..record_forms import EraseForm
 
 INBOX = "admin:consultations_consultationrequest_changelist"
 HELD = "It is under a legal hold, which has to be released first."
+GONE = "{} is erased already, by a colleague or by a second click. Nothing more was done."
 
 
 @method_decorator(recently_confirmed)
@@ -20,8 +21,11 @@ def erase_view(admin, request, row):
     if form.is_bound and form.is_valid():
         try:
             counts = privacy.erase_person(row, reason=form.cleaned_data["reason"], by=request.user)
-        except ValueError:
+        except privacy.Held:
             form.add_error(None, HELD)
+        except privacy.Gone:
+            admin.message_user(request, GONE.format(row.reference), messages.WARNING)
+            return redirect(INBOX)
         else:
             words = f"Erased: {sum(counts.values())} records. The patient is told by email."
             admin.message_user(request, words, messages.SUCCESS)

@@ -34,14 +34,14 @@ def export_view(admin, request, rows, title, filters):
 
 
 def _file(rows, *, by, kind, reason, with_health):
-    export.record(rows, by=by, reason=reason, kind=kind, with_health=with_health)
+    keys = export.record(rows, by=by, reason=reason, kind=kind, with_health=with_health)
     name = f"requests-{timezone.localdate():%Y-%m-%d}.{kind}"
     if kind == "csv":
-        lines = export.csv_lines(rows, with_health=with_health)
+        lines = export.csv_lines(keys, with_health=with_health)
         response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="{name}"'
     else:
-        file = export.xlsx_file(rows, with_health=with_health)
+        file = export.xlsx_file(keys, with_health=with_health)
         response = FileResponse(file, as_attachment=True, filename=name, content_type=XLSX)
     add_never_cache_headers(response)
     return response

@@ -4,7 +4,7 @@ from django.http import HttpResponseNotAllowed
 
 from practice.models import Practice
 
-from ..retention_preview import LISTED, preview
+from .. import retention_preview
 
 
 def retention_view(admin, request):
@@ -14,8 +14,8 @@ def retention_view(admin, request):
         request,
         "What is erased next",
         "retention.html",
-        preview=preview(),
+        preview=retention_preview.preview(),
         months=Practice.current().retention_months,
-        most_listed=LISTED,
+        most_listed=retention_preview.LISTED,
         back_to=request.get_full_path(),
     )

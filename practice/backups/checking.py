@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import re
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -10,22 +9,19 @@ from practice import encryption
 
 from . import BackupError, archive, files, tables
 from .making import DIGESTS, FORMAT, MANIFEST, MEGABYTE
-
-# A string in a row that is ciphertext: a column's whole text, or a value within JSON.
-TOKEN = re.compile(rb'"(gAAAAA[\w=-]{94,})"')
+from .sealed import Sealed
 
 
 @dataclass
 class Found:
-    """What a backup holds. `sealed` values were seen, `unopened` of them no key here opens."""
+    """What a backup holds, and what of it the keys here open."""
 
     manifest: dict = None
     digests: dict = None
     tables: dict = field(default_factory=dict)  # {name: Table}, as the manifest says.
     seen: dict = field(default_factory=dict)  # {name: Digest}, as it really was.
     files: dict = field(default_factory=dict)  # {alias: {name: [size, SHA-256]}}, really.
-    sealed: int = 0
-    unopened: int = 0
+    sealed: Sealed = field(default_factory=Sealed)
 
     @property
     def migrations(self):
@@ -46,9 +42,13 @@ class Found:
 
     @property
     def missing_keys(self):
-        """Fingerprints of keys that the backup's site had and this one has not."""
+        """Fingerprints of the keys that its values need and this site has not.
+
+        An older backup does not say that; then those that its site had and this one has not.
+        """
         here = encryption.fingerprints()
-        return [each for each in self.manifest["encryption_keys"] if each not in here]
+        needed = self.digests.get("encryption_keys", self.manifest["encryption_keys"])
+        return [each for each in needed if each not in here]
 
 
 def check(file, keys, progress):
@@ -100,30 +100,25 @@ def _see_rows(name, member, found, shown):
     table = found.tables[table_of(name)]
     lines = lines_of(member)
     found.seen.setdefault(table.name, tables.Digest(table)).add_lines(lines)
-    if table.positions(tables.SEALED) or table.positions("json"):
-        for line in lines:
-            for token in TOKEN.findall(line):
-                _try_keys(token, found)
+    if found.sealed.holds(table):
+        found.sealed.look_at_rows(table, [json.loads(line) for line in lines])
     shown.add(member.tell() / MEGABYTE)
 
 
 def _see_file(name, member, found, shown):
     alias, name = storage_of(name)
-    sha, size, whole = sha256(), 0, []
+    sha, size = sha256(), 0
+    # One photograph: a few megabytes.
+    whole = bytearray() if found.sealed.is_named(alias, name) else None
     for chunk in files.chunks_of(member):
         sha.update(chunk)
         size += len(chunk)
         shown.add(len(chunk) / MEGABYTE)
-        if alias == "private":  # One photograph: a few megabytes.
-            whole.append(chunk)
+        if whole is not None:
+            whole += chunk
     found.files.setdefault(alias, {})[name] = [size, sha.hexdigest()]
-    if alias == "private":
-        _try_keys(b"".join(whole), found)
-
-
-def _try_keys(token, found):
-    found.sealed += 1
-    found.unopened += encryption.sealed_by(token) is None
+    if whole is not None:
+        found.sealed.look_at_file(alias, name, bytes(whole))
 
 
 def _compare(found):

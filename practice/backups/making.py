@@ -15,6 +15,7 @@ from django.utils import timezone
 from practice import encryption
 
 from . import BackupError, files, tables
+from .sealed import Sealed
 
 FORMAT = 1
 MANIFEST, DIGESTS = "manifest.json", "digests.json"
@@ -23,7 +24,8 @@ MEGABYTE = 1024 * 1024
 ABOUT = """This is a backup of a practice's website: a tar archive, encrypted by age.
 
 manifest.json   when and from what it was made, and the columns of each table
-digests.json    the number and SHA-256 of each table's rows and of each file
+digests.json    the number and SHA-256 of each table's rows and of each file; under which
+                encryption key how many values are
 tables/         the rows, each a JSON list in a line
 files/default   public pictures
 files/private   patients' photographs
@@ -53,7 +55,7 @@ class Contents:
     """Yields what goes into the archive, and knows afterwards what that was.
 
     `missing` are files whose rows are still there; `vanished` those that were deleted with
-    their rows while the backup was made.
+    their rows while the backup was made. `sealed` knows what no key here opens.
     """
 
     progress: object  # (what, total, unit) → a Progress.
@@ -62,6 +64,7 @@ class Contents:
     files: int = 0
     missing: list = field(default_factory=list)
     vanished: list = field(default_factory=list)
+    sealed: Sealed = field(default_factory=Sealed)
 
     def members(self):
         self.named = {}  # (storage, file name) → (table, primary key) of the row that names it.
@@ -75,6 +78,7 @@ class Contents:
             digests["files"][alias] = yield from self._files(alias)
         self._look_for_missing(digests["files"], {table.name: table for table in kept})
         digests |= {"vanished": self.vanished, "missing": self.missing}
+        digests["encryption_keys"] = dict(self.sealed.by_key)
         yield _json(DIGESTS, digests)
 
     def _tables(self, connection, kept):
@@ -98,6 +102,7 @@ class Contents:
         for batch in tables.rows(connection, table):
             self.go_on()
             self._remember_files(table, batch)
+            self.sealed.look_at_rows(table, batch)
             for row in batch:
                 part.append(tables.line(row))
                 size += len(part[-1])
@@ -125,9 +130,12 @@ class Contents:
                     file = store.open(name)
                 except FileNotFoundError:
                     continue  # Deleted since it was listed; `_look_for_missing` judges.
+                whole = bytearray() if self.sealed.is_named(alias, name) else None
                 with file:
                     sha, size = sha256(), file.size
-                    yield f"files/{alias}/{name}", size, _seen(file, sha, progress)
+                    yield f"files/{alias}/{name}", size, _seen(file, sha, progress, whole)
+                if whole is not None:  # One photograph: a few megabytes.
+                    self.sealed.look_at_file(alias, name, bytes(whole))
                 found[name] = [size, sha.hexdigest()]
                 self.files += 1
         return found
@@ -164,9 +172,11 @@ def _json(name, data):
     return _member(name, json.dumps(data, indent=1).encode())
 
 
-def _seen(file, sha, progress):
+def _seen(file, sha, progress, whole):
     for chunk in files.chunks_of(file):
         sha.update(chunk)
+        if whole is not None:
+            whole += chunk
         progress.add(len(chunk) / MEGABYTE)
         yield chunk
 

@@ -12,6 +12,7 @@ from django.db import Error as AnyDatabaseError
 from django.utils import timezone
 
 from practice.background import Job, note_next, recorded
+from practice.models import JobRun
 
 # A timer begins somewhat late, and a large backup takes its time.
 GRACE = timedelta(hours=2)
@@ -41,15 +42,18 @@ BACKUP = Job(
 def noted(say):
     """Records the run in the block, and how it ended.
 
-    A database that an older version has left is backed up all the same: `say` is told then.
+    Yields a function that takes what is to be known of a backup that is good all the same, and
+    holds no value. A database that an older version has left is backed up, though nothing can be
+    recorded there: `say` is told then.
     """
-    is_noted = True
+    is_noted, warnings = True, []
     with ExitStack() as run:
         try:
             run.enter_context(recorded(BACKUP.name))
         except AnyDatabaseError:
             is_noted = False
             say("This run does not show in the list of background jobs: migrate first.")
-        yield
+        yield warnings.append
     if is_noted:
+        JobRun.objects.filter(job=BACKUP.name).update(last_error="\n".join(warnings))
         note_next(BACKUP)

@@ -24,14 +24,17 @@ FILLED_BY_MIGRATING = {
 # --- Before ----------------------------------------------------------------------------------
 
 
-def refuse_what_cannot_be(found, *, replace):
-    """Raises BackupError for a reason not to begin. Nothing has been changed by then."""
-    if found.unopened:
-        named = " or ".join(found.missing_keys) or "that none of its site's keys has"
+def refuse_what_cannot_be(found, *, replace, without_keys=False):
+    """Raises BackupError for a reason not to begin. Nothing has been changed by then.
+
+    Single values that were unreadable already when the backup was made are no reason.
+    """
+    if found.sealed.number_unread and found.missing_keys and not without_keys:
         raise BackupError(
-            f"{found.unopened:,} of {found.sealed:,} encrypted values cannot be read with the "
-            f"keys here. You need the key with the fingerprint {named}: add it to "
-            "FIELD_ENCRYPTION_KEYS. Nothing was changed."
+            f"{found.sealed.number_unread:,} of {found.sealed.number:,} encrypted values cannot "
+            "be read with the keys here. You need the key with the fingerprint "
+            f"{' or '.join(found.missing_keys)}: add it to FIELD_ENCRYPTION_KEYS. If it is lost "
+            "for good, --without-keys restores everything else. Nothing was changed."
         )
     known = set(MigrationLoader(None).disk_migrations)
     if newer := sorted(found.migrations - known):

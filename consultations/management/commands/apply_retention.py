@@ -29,5 +29,5 @@ class Command(BaseCommand):
                 self.stdout.write(f"{number} {kind.lower()}")
         for what, number in due.parts:
             self.stdout.write(f"{number} × {what}")
-        self.stdout.write(f"{len(due.held)} kept by a legal hold")
+        self.stdout.write(f"{due.number_held} kept by a legal hold")
         self.stdout.write(f"{due.number} requests would be erased. Nothing was changed.")

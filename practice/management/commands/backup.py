@@ -17,6 +17,7 @@ from django.db import connection
 from django.utils import timezone
 
 from practice.backups import BackupError, archive, files, making, record, tables
+from practice.key_rotation import whose
 from practice.maintenance import AnotherIsRunning, alone
 from practice.progress import Progress
 
@@ -47,10 +48,11 @@ class Command(BaseCommand):
             recipients = making.recipients()
             folder, names = self.target(to, keep, bool(recipients))
             tables.applied_migrations(connection)
-            with alone(on_wait=self.say_waiting) as go_on, record.noted(self.stderr.write):
+            with alone(on_wait=self.say_waiting) as go_on, record.noted(self.stderr.write) as warn:
                 making.refuse_a_full_disk(folder)
                 path, contents = self.write(folder, names, recipients, go_on)
                 self.report(path, contents, recipients)
+                self.tell_unread(contents.sealed, warn)
         except BackupError as error:
             raise CommandError(str(error)) from None
         except AnotherIsRunning:
@@ -122,6 +124,19 @@ class Command(BaseCommand):
                 f"{len(contents.missing)} files that rows name are not there. The backup was "
                 "written without them, and no older one was deleted."
             )
+
+    def tell_unread(self, sealed, warn):
+        """The backup is as good as the database: what is unreadable there is so in it."""
+        if not sealed.number_unread:
+            return
+        words = (
+            f"Warning: {sealed.number_unread:,} of {sealed.number:,} encrypted values cannot be "
+            "read with the keys here. They are in the backup as they are. docs/backup.md, “Values "
+            "that cannot be read”, says what to do."
+        )
+        for line in (words, *sealed.in_words(whose)):
+            self.stderr.write(line)
+            warn(line)
 
     def delete_older(self, folder, keep):
         ours = sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name))

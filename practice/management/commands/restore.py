@@ -15,6 +15,13 @@ from practice.backups.checking import check
 from practice.content_version import raise_version
 from practice.progress import Progress
 
+WITHOUT_KEYS = """\
+Restored without a key: what patients wrote, the notes of staff, patients' photographs and
+authenticator apps that were sealed under it cannot be read. They are kept as they are: when the
+key turns up, put it at the end of FIELD_ENCRYPTION_KEYS and restart.
+Links that patients have go on working; where the site would show one again, it cannot.
+Who cannot sign in with their app: docs/backup.md, “When the encryption keys are lost”."""
+
 
 class Command(BaseCommand):
     help = "Checks a backup to the last byte, and restores it into an empty installation."
@@ -29,12 +36,22 @@ class Command(BaseCommand):
         parser.add_argument(
             "--replace", action="store_true", help="Delete everything that is here first."
         )
+        parser.add_argument(
+            "--without-keys",
+            action="store_true",
+            help="Restore although encryption keys are lost: what they sealed stays unreadable.",
+        )
 
-    def handle(self, *, file, identity, check, replace, **options):
+    def handle(self, *, file, identity, check, replace, without_keys, **options):
         try:
             keys = self.identities(identity, file)
             with file.open("rb") as opened:
-                self.restore(opened, keys, only_check=check, replace=replace)
+                found = self.check(opened, keys)
+                if check:
+                    self.stdout.write("The backup is whole. Nothing was changed.")
+                    return
+                restoring.refuse_what_cannot_be(found, replace=replace, without_keys=without_keys)
+                self.restore(opened, keys, found)
         except BackupError as error:
             raise CommandError(str(error)) from None
         except OSError as error:
@@ -47,14 +64,13 @@ class Command(BaseCommand):
             raise BackupError("--identity is missing: the file with the line AGE-SECRET-KEY-1….")
         return archive.identities(sys.stdin.read() if source == "-" else Path(source).read_text())
 
-    def restore(self, file, keys, *, only_check, replace):
+    def check(self, file, keys):
         found = check(file, keys, self.progress)
         self.describe(found)
-        if only_check:
-            self.say_keys(found)
-            self.stdout.write("The backup is whole. Nothing was changed.")
-            return
-        restoring.refuse_what_cannot_be(found, replace=replace)
+        self.say_keys(found)
+        return found
+
+    def restore(self, file, keys, found):
         receipts = after_restore.receipts()
         self.tell(restoring.restore(file, keys, found, self.progress))
         if restoring.is_older_than_the_code(found):
@@ -62,6 +78,8 @@ class Command(BaseCommand):
             self.stdout.write("Migrated to the state of this version.")
         self.forget_prepared_pages()
         self.tell_what_is_left(receipts)
+        if found.sealed.number_unread and found.missing_keys:
+            self.stdout.write(WITHOUT_KEYS)
 
     def progress(self, what, total, unit=""):
         return Progress(self.stderr, what, total, unit)
@@ -77,12 +95,19 @@ class Command(BaseCommand):
             self.stdout.write(f"Was missing already: {name} (storage “{alias}”)")
 
     def say_keys(self, found):
-        opened = found.sealed - found.unopened
+        sealed = found.sealed
         self.stdout.write(
-            f"{opened:,} of {found.sealed:,} encrypted values open with the keys here."
+            f"{sealed.by_key.total():,} of {sealed.number:,} encrypted values open with the "
+            "keys here."
         )
-        if found.unopened:
-            self.stdout.write(f"For the others: fingerprint {' or '.join(found.missing_keys)}.")
+        if not sealed.number_unread:
+            return
+        for line in sealed.in_words():
+            self.stdout.write(f"  {line}")
+        if found.missing_keys:
+            self.stdout.write(f"For them: fingerprint {' or '.join(found.missing_keys)}.")
+        else:
+            self.stdout.write("They were unreadable already when the backup was made.")
 
     def tell(self, report):
         for what, number, is_equal in report:

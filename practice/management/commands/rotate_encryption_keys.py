@@ -4,6 +4,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from practice import key_rotation
 from practice.encryption import fingerprints
+from practice.key_rotation import whose
 from practice.maintenance import AnotherIsRunning, alone
 from practice.progress import Progress
 
@@ -65,7 +66,7 @@ class Command(BaseCommand):
         for each in seen:
             self.stdout.write(f"  {each.name}: {each.by_key[self.newest]:,} under the newest key")
         for name, pk in unknown:
-            self.stderr.write(f"Cannot be read: {name}, row {pk}")
+            self.stderr.write(f"Cannot be read: {name}, row {pk}{whose(name, pk)}")
         self.stdout.write(f"{older:,} values under older keys.")
         if unknown:
             raise CommandError(
