@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.html import format_html
 
 from .publishing import Publishable
+from .stale_edits import StaleEdits
 from .version_admin import VersionedAdmin
 
 TONES = {
@@ -84,7 +85,7 @@ class PartsInline(PlainFields, admin.StackedInline):
     extra = 1
 
 
-class PublishableAdmin(VersionedAdmin, PlainFields, admin.ModelAdmin):
+class PublishableAdmin(StaleEdits, VersionedAdmin, PlainFields, admin.ModelAdmin):
     """For models that are Publishable."""
 
     actions = ["publish", "withdraw"]

@@ -23,7 +23,7 @@ def editing(signed_in, editor, procedure):
 def as_sent(client, address):
     """Every field of the change form as a browser would send it back."""
     context = client.get(address).context
-    data = {}
+    data = {"seen": context["seen"]}
     for form in (
         context["adminform"].form,
         *(f for formset in context["inline_admin_formsets"] for f in formset.formset.forms),
