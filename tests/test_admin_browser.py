@@ -61,10 +61,10 @@ def test_a_failed_act_is_accessible(open_page, sign_in, coordinator, inbox, axe,
     sign_in(page, coordinator)
     page.goto(f"{REQUESTS}{inbox.pk}/change/")
     page.get_by_text("Close this request").click()
-    page.fill("#id_close_note", "She asked for time.")
+    page.fill("#id_work_note", "She asked for time.")
     page.get_by_role("button", name="Close request").click()
     assert page.get_by_role("alert").get_by_text("Choose why this request is closed.").is_visible()
-    assert page.input_value("#id_close_note") == "She asked for time."
+    assert page.input_value("#id_work_note") == "She asked for time."
     assert axe(page) == []
 
 
@@ -76,7 +76,7 @@ def test_triage_without_scripts(open_page, sign_in, coordinator, inbox):
     assert page.get_by_text(f"{inbox.reference} is yours.").is_visible()
     page.goto(f"{REQUESTS}?view=mine")
     page.locator(f"a[href$='/{inbox.pk}/change/']").click()
-    page.fill("#id_contact_note", "Talked about the nose.")
+    page.fill("#id_work_note", "Talked about the nose.")
     page.get_by_role("button", name="Reached the patient").click()
     inbox.refresh_from_db()
     assert (inbox.status, inbox.owner) == ("in_contact", coordinator)
@@ -87,10 +87,29 @@ def test_enter_in_the_date_saves_no_contact(page, sign_in, coordinator, inbox, p
     problems.allow("400 (Bad Request)")
     sign_in(page, coordinator)
     page.goto(f"{REQUESTS}{inbox.pk}/change/")
-    page.focus("#id_contact_follow_up_on")
+    page.focus("#id_work_follow_up_on")
     page.keyboard.press("Enter")
-    page.get_by_role("alert").get_by_text("Press the button that says how it went.").wait_for()
+    page.get_by_role("alert").get_by_text("Write the note before saving it.").wait_for()
     assert not Event.objects.filter(request=inbox, kind="contacted").exists()
+
+
+def test_leaving_with_a_correction_half_typed_is_asked_about(page, sign_in, coordinator, inbox):
+    sign_in(page, coordinator)
+    page.goto(f"{REQUESTS}{inbox.pk}/change/")
+    page.get_by_text("Correct how to reach them").click()
+    page.fill("#id_correct_preferred_name", "Addie")
+    asked = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.get_by_role("button", name="No answer").click()
+    page.wait_for_timeout(300)
+    assert asked == ["beforeunload"]
+    assert page.input_value("#id_correct_preferred_name") == "Addie"
+    assert not Event.objects.filter(request=inbox, kind="contacted").exists()
+    # The form that is sent is not asked about.
+    page.once("dialog", lambda dialog: (asked.append("again"), dialog.accept()))
+    page.get_by_role("button", name="Save the correction").click()
+    page.get_by_text("The correction is saved.").wait_for()
+    assert asked == ["beforeunload"]
 
 
 def test_the_arithmetic_opens_by_keyboard(page, sign_in, coordinator, inbox):

@@ -17,7 +17,7 @@ class BulkAct:
     label: str
     question: str
     do: Callable
-    form: type[staff_forms.ActForm] = staff_forms.ClaimForm
+    form: type[staff_forms.ActForm] = staff_forms.NothingForm
 
 
 @dataclass
@@ -44,8 +44,8 @@ BULK_ACTS = {
             "give",
             "Give to…",
             "Give these requests to a colleague?",
-            lambda row, by, answers: triage.assign(row, answers["to"], by=by),
-            staff_forms.GiveForm,
+            lambda row, by, answers: triage.assign(row, answers["colleague"], by=by),
+            staff_forms.GiveSeveralForm,
         ),
         BulkAct(
             "release",
@@ -60,7 +60,7 @@ BULK_ACTS = {
             lambda row, by, answers: triage.move(
                 row, Status.CLOSED, by=by, note=answers["note"], reason=answers["reason"]
             ),
-            staff_forms.CloseForm,
+            staff_forms.CloseSeveralForm,
         ),
         BulkAct(
             "spam",

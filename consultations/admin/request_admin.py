@@ -22,8 +22,8 @@ from practice.models import Practice
 
 from .. import presence, triage
 from ..models import ConsultationRequest
-from . import exporting, inbox, request_page, retention, search, stale
-from .acts import ACTS, as_seen, done, is_number
+from . import acts, exporting, inbox, request_page, retention, search, stale
+from .acts import ACTS, is_number
 from .bulk import BULK_ACTS, perform
 from .pages import PAGES
 
@@ -192,10 +192,14 @@ class RequestAdmin(admin.ModelAdmin):
         if not form.is_valid():
             return self._page(request, row, bound=form, status=400)
         try:
-            act.do(as_seen(row, request.POST), request.user, form.cleaned_data)
+            seen = acts.as_seen(row, request.POST)
+            acts.perform(act, seen, request.user, form.cleaned_data)
         except triage.TriageError as error:
             return self._failed(request, pk, form, str(error))
-        self.message_user(request, done(act, row), messages.SUCCESS)
+        if words := acts.done(act, row, form.cleaned_data):
+            self.message_user(request, words, messages.SUCCESS)
+        if act.leads_to:
+            return redirect(act.leads_to(row, form.cleaned_data))
         return self._back(request, pk)
 
     def _failed(self, request, pk, form, why):
