@@ -136,6 +136,38 @@ def test_main_targets_are_large_enough(page, sign_in, coordinator, inbox):
         assert small == []
 
 
+def test_on_a_phone_a_request_takes_little_room_and_the_views_one_row(
+    open_page, sign_in, coordinator, inbox
+):
+    page = open_page(viewport={"width": 360, "height": 740})
+    sign_in(page, coordinator)
+    page.goto(f"{REQUESTS}?view=unassigned")
+    cards = page.locator(".requests tbody tr").evaluate_all(
+        "rows => rows.map(row => row.getBoundingClientRect().height)"
+    )
+    assert max(cards) < 160
+    assert page.locator(".tabs").evaluate("each => each.getBoundingClientRect().height") < 70
+    # The view one is in is in sight, even the last of them.
+    page.goto(f"{REQUESTS}?view=all")
+    place = page.locator(".tabs [aria-current]").evaluate(
+        "each => each.getBoundingClientRect().right"
+    )
+    assert place <= 360
+
+
+def test_one_tick_ticks_the_page(page, sign_in, coordinator, inbox):
+    sign_in(page, coordinator)
+    page.goto(REQUESTS)
+    page.get_by_label("Tick all on this page").check()
+    ticks = page.locator(".requests tbody .tick input")
+    number = ticks.count()
+    assert number > 1
+    assert ticks.evaluate_all("ticks => ticks.every(tick => tick.checked)")
+    ticks.first.uncheck()
+    assert not page.get_by_label("Tick all on this page").is_checked()
+    page.get_by_text(f"With the {number - 1} ticked").wait_for()
+
+
 def test_signing_out(page, sign_in, coordinator, inbox):
     sign_in(page, coordinator)
     page.goto("/admin/")

@@ -24,7 +24,7 @@ from .. import presence, triage
 from ..models import ConsultationRequest
 from . import acts, exporting, inbox, request_page, retention, search, stale
 from .acts import ACTS, is_number
-from .bulk import BULK_ACTS, perform
+from .bulk import BULK_ACTS, offered, perform
 from .pages import PAGES
 
 TEMPLATES = "admin/consultations/consultationrequest"
@@ -101,6 +101,7 @@ class RequestAdmin(admin.ModelAdmin):
             parts = (search.Found(requests, query, request.user),)
         else:
             parts = view.parts(view.within(requests, moment))
+        shown = None if query else view
         page = inbox.page(parts, _number(request.GET.get("p")))
         inbox.with_promises(page.rows, Practice.current().calendar(), moment.now)
         context = {
@@ -108,10 +109,10 @@ class RequestAdmin(admin.ModelAdmin):
             "title": "Inbox",
             "opts": self.opts,
             "query": query,
-            "view": None if query else view,
+            "view": shown,
             "tabs": tabs(requests, moment),
             "page": page,
-            "bulk_acts": BULK_ACTS.values() if self.has_triage_permission(request) else (),
+            "bulk_acts": offered(shown) if self.has_triage_permission(request) else (),
             "can_triage": self.has_triage_permission(request),
             "can_export": request.user.has_perm("consultations.export_request"),
             "filters": _filters(request),
