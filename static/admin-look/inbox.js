@@ -5,6 +5,8 @@ const links = rows.map((row) => row.querySelector(".person a"));
 const search = document.querySelector("#id_q");
 const help = document.querySelector("dialog.keys");
 
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 const isTyping = (place) => place.matches("input:not([type=checkbox]), textarea, select");
 const here = () => rows.findIndex((row) => row.contains(document.activeElement));
 
