@@ -14,17 +14,27 @@ WEEKS = 12
 
 @dataclass(frozen=True)
 class Answering:
-    """First responses in a span of time; minutes are working minutes."""
+    """First responses in a span of time; minutes are working minutes.
+
+    `late` ones still wait for theirs. Without them a practice that answers only what is easy
+    would seem to keep every promise.
+    """
 
     received: int
     answered: int
     in_time: int
+    late: int
     median: int | None
     ninetieth: int | None
 
     @property
+    def due(self):
+        """Of how many it is known whether the promise was kept."""
+        return self.answered + self.late
+
+    @property
     def percent_in_time(self):
-        return round(100 * self.in_time / self.answered) if self.answered else None
+        return round(100 * self.in_time / self.due) if self.due else None
 
 
 def answering(since: datetime, until: datetime, promised_minutes: int) -> Answering:
@@ -35,10 +45,15 @@ def answering(since: datetime, until: datetime, promised_minutes: int) -> Answer
         answered=Count("response_minutes"),
         in_time=Count("received_at", filter=Q(response_minutes__lte=promised_minutes)),
     )
+    # Asked by itself: few wait, and they have an index of their own.
+    late = ConsultationRequest.objects.late(until).filter(
+        is_test=False, received_at__gte=since, received_at__lt=until
+    )
     minutes = came.exclude(response_minutes=None).values_list("response_minutes", flat=True)
     ordered = minutes.order_by("response_minutes")
     return Answering(
         **counts,
+        late=late.count(),
         median=percentile(ordered, counts["answered"], 50),
         ninetieth=percentile(ordered, counts["answered"], 90),
     )

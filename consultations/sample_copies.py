@@ -24,6 +24,7 @@ from . import search_words
 from .choices import Status
 from .models import Consent, ConsultationRequest, ContactAttempt, Event
 from .references import REFERENCE_ALPHABET
+from .sample_requests import AREAS
 from .search_words import SearchWord
 
 # Days before today in which copies arrived: long enough to be finished, and not so long
@@ -33,8 +34,6 @@ MOST_ORIGINALS = 2_000
 # Invented people. Copies share their names; addresses and most numbers are a copy's own.
 MOST_PEOPLE = 10_000
 BATCH = 100_000
-# Area codes of North America in their common form; 555-01xx is nobody's number in any.
-AREAS = [n for n in range(201, 990) if n % 100 != 11 and n // 10 % 10 != 9]
 HOST = "@example.com"
 
 # What a copy has of its own, and which request and person it is made of.

@@ -38,6 +38,9 @@ OLDEST = {
     Status.SPAM: 24 * 80,
 }
 BATCH = 2000
+# Area codes of North America in their common form; 555-01xx is nobody's number in any.
+AREAS = [n for n in range(201, 990) if n % 100 != 11 and n // 10 % 10 != 9]
+AUSTIN = AREAS.index(512)
 
 
 class Inventor:
@@ -95,7 +98,7 @@ class Inventor:
             full_name=f"{given} {family}",
             preferred_name=given if self.random.random() < 0.3 else "",
             email=f"{slugify(given)}.{slugify(family)}.{number}@example.com",
-            phone=f"+1512555{self.random.randint(100, 199):04d}",
+            phone=self.phone(number),
             procedure=procedure,
             procedure_version=procedure.content_version if procedure else None,
             surgeon=pick([*self.surgeons, None]),
@@ -112,6 +115,11 @@ class Inventor:
             request.interpreter_language = pick(self.people["languages"])
         self.progress(request)
         return request
+
+    def phone(self, number):
+        """A number of each request's own: two people with one would look like the same."""
+        hundreds, last = divmod(number, 100)
+        return f"+1{AREAS[(AUSTIN + hundreds) % len(AREAS)]}55501{last:02d}"
 
     def progress(self, request):
         """What staff did with it so far, in keeping with its state."""
@@ -201,6 +209,8 @@ class Inventor:
             if request.status == Status.DUPLICATE and originals:
                 original = self.random.choice(originals)
                 request.duplicate_of = original
-                request.full_name, request.email = original.full_name, original.email
+                for fact in ("full_name", "email", "phone"):
+                    setattr(request, fact, getattr(original, fact))
                 changed.append(request)
-        ConsultationRequest.objects.bulk_update(changed, ["duplicate_of", "full_name", "email"])
+        fields = ["duplicate_of", "full_name", "email", "phone"]
+        ConsultationRequest.objects.bulk_update(changed, fields)

@@ -84,6 +84,30 @@ def test_a_manager_sees_median_and_ninetieth_against_the_promise(
     assert "Procedure page" in page
 
 
+def test_the_percentage_is_of_all_that_was_due(signed_in, manager, a_request):
+    for _ in range(3):
+        a_request(
+            received_at=ago(days=3),
+            first_response_at=ago(days=2),
+            response_minutes=30,
+            status="in_contact",
+        )
+    a_request(received_at=ago(days=3))
+    page = " ".join(shown(signed_in(manager)).split())
+    assert "Of the 4 answered or overdue, 3 kept the promise" in page
+    assert "<strong>75 %</strong>" in page
+    assert "1 still waits" in page
+
+
+def test_figures_kept_by_the_version_before_are_counted_anew(signed_in, manager, a_request):
+    kept_figures.count_anew()
+    kept = KeptFigures.objects.get()
+    del kept.values["due"]
+    kept.save()
+    a_request(received_at=ago(minutes=1))
+    assert "1 received, 0 answered" in shown(signed_in(manager))
+
+
 def test_the_chart_is_a_picture_with_words_and_the_same_numbers_as_a_table(
     signed_in, manager, a_request
 ):

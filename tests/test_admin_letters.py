@@ -39,7 +39,7 @@ def test_a_template_is_filled_in_and_can_be_changed(client, row):
     template = ReplyTemplate.objects.create(
         name="Hello", subject="Request {reference}", body="Hello {name}, call {phone}."
     )
-    assert "Write a letter" in text(client.get(f"{REQUESTS}{row.pk}/change/"))
+    assert "Write an email" in text(client.get(f"{REQUESTS}{row.pk}/change/"))
     shown = text(client.get(f"{REQUESTS}{row.pk}/letter/", {"template": template.pk}))
     assert f'value="Request {row.reference}"' in shown
     assert "Hello Ada Patient, call +1 512-555-0100.</textarea>" in shown

@@ -160,7 +160,7 @@ def test_owner_note_and_follow_up(client, a_request, coordinator, colleague):
     act(client, row, "claim")
     row.refresh_from_db()
     assert row.owner == coordinator
-    act(client, row, "give", to=colleague.pk)
+    act(client, row, "give", colleague=colleague.pk)
     row.refresh_from_db()
     assert row.owner == colleague
     act(client, row, "release")
@@ -168,24 +168,24 @@ def test_owner_note_and_follow_up(client, a_request, coordinator, colleague):
     assert row.owner is None
     act(client, row, "note", note=NOTE)
     assert Event.objects.filter(request=row, kind="noted").get().note == NOTE
-    act(client, row, "follow-up", on="2030-01-02")
+    act(client, row, "note", follow_up_on="2030-01-02")
     row.refresh_from_db()
     assert row.follow_up_on == date(2030, 1, 2)
-    act(client, row, "follow-up", on="")
+    act(client, row, "note", follow_up_on="")
     row.refresh_from_db()
     assert row.follow_up_on is None
 
 
 def test_only_staff_who_triage_can_be_given_a_request(client, a_request, editor):
     row = a_request()
-    response = act(client, row, "give", to=editor.pk)
+    response = act(client, row, "give", colleague=editor.pk)
     assert response.status_code == 400
     assert "cannot take requests" in text(response)
 
 
 def test_acts_need_post(client, a_request):
     row = a_request()
-    for name in ("claim", "note", "move", "close", "contact", "give", "release", "follow-up"):
+    for name in ("claim", "note", "move", "close", "contact", "give", "release", "write"):
         assert client.get(f"{REQUESTS}{row.pk}/{name}/")["Location"] == page(row)
     assert Event.objects.filter(request=row).count() == 1
 
@@ -274,7 +274,7 @@ def test_giving_a_request_out_of_sight_leads_to_the_inbox(
     signed_in, a_request, surgeon_user, coordinator
 ):
     row = a_request(owner=surgeon_user)
-    response = act(signed_in(surgeon_user), row, "give", to=coordinator.pk)
+    response = act(signed_in(surgeon_user), row, "give", colleague=coordinator.pk)
     assert response["Location"] == REQUESTS
 
 
@@ -283,7 +283,7 @@ def test_a_forged_view_of_the_past_is_no_error(client, a_request, seen):
     row = a_request()
     forged = {"seen_status": seen, "seen_owner": seen, "seen_follow_up": seen, "note": NOTE}
     assert client.post(f"{REQUESTS}{row.pk}/note/", forged).status_code == 302
-    for name in ("claim", "release", "follow-up", "contact"):
+    for name in ("claim", "release", "write", "contact"):
         assert client.post(f"{REQUESTS}{row.pk}/{name}/", forged).status_code in (302, 400, 409)
 
 

@@ -73,9 +73,22 @@ def test_a_contact_does_not_overwrite_a_follow_up_that_a_colleague_set(
     assert row.follow_up_on == date(2031, 5, 6)
 
 
+def test_a_day_left_alone_is_never_put_back_over_a_colleague_s(client, a_request, colleague):
+    """Given an old page, when its form is refused and sent again, their follow-up still stands."""
+    row = a_request(follow_up_on=date(2031, 1, 1))
+    was = seen(row)
+    triage.follow_up(ConsultationRequest.objects.get(pk=row.pk), date(2031, 5, 6), by=colleague)
+    sent = {"note": NOTE, "follow_up_on": "2031-01-01"}
+    refused = client.post(f"{REQUESTS}{row.pk}/close/", was | sent).content.decode()
+    assert 'name="follow_up_on" value="2031-05-06"' in refused
+    assert client.post(f"{REQUESTS}{row.pk}/note/", was | sent).status_code == 302
+    row.refresh_from_db()
+    assert row.follow_up_on == date(2031, 5, 6)
+
+
 @pytest.mark.parametrize("forged", ["nonsense", "9" * 40, "-1", "²"])
 def test_a_forged_past_is_no_error(client, a_request, forged):
     row = a_request(owner=None)
     sent = dict.fromkeys(seen(row), forged) | {"to": "attempting"}
     assert client.post(f"{REQUESTS}{row.pk}/release/", sent).status_code in (302, 409)
-    assert client.post(f"{REQUESTS}{row.pk}/follow-up/", sent).status_code in (302, 400, 409)
+    assert client.post(f"{REQUESTS}{row.pk}/note/", sent).status_code in (302, 400, 409)

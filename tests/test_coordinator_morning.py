@@ -66,7 +66,7 @@ def test_a_morning(page, sign_in, coordinator, ten):
         page.get_by_text("is yours.").wait_for()
     for row in ConsultationRequest.objects.filter(owner=coordinator).order_by("received_at"):
         page.goto(page_of(row))
-        page.fill("#id_contact_note", "Spoke about a time.")
+        page.fill("#id_work_note", "Spoke about a time.")
         outcome = "Reached the patient" if row.pk % 2 else "No answer"
         page.get_by_role("button", name=outcome).click()
         page.get_by_text("The contact is saved.").wait_for()
@@ -87,18 +87,19 @@ def test_two_people_in_one_request(open_page, sign_in, coordinator, colleague, t
     assert his.get_by_text("Carla Coordinator has this open now.").is_visible()
     hers.get_by_text("Colin Coordinator has this open now.").wait_for(timeout=15_000)
     # Both save; the second keeps every word and sees what the first did.
+    hers.get_by_text("Change the state").click()
     hers.get_by_role("button", name="Trying to reach").click()
     hers.get_by_text("is “Trying to reach” now").wait_for()
     his.get_by_text("Close this request").click()
     his.get_by_label("Patient declined").check()
-    his.fill("#id_close_note", "She told me on the phone.")
+    his.fill("#id_work_note", "She told me on the phone.")
     his.get_by_role("button", name="Close request").click()
     problem = his.get_by_role("alert")
     problem.get_by_text("Carla Coordinator changed this request meanwhile").wait_for()
     assert problem.get_by_role("cell", name="Trying to reach").is_visible()
     assert axe(his) == []
     assert his.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    assert his.input_value("#id_close_note") == "She told me on the phone."
+    assert his.input_value("#id_work_note") == "She told me on the phone."
     assert his.get_by_label("Patient declined").is_checked()
     his.get_by_role("button", name="Close request").click()
     his.get_by_text("is closed.").wait_for()

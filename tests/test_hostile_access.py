@@ -95,7 +95,7 @@ def test_numbers_smuggled_among_several_are_reported_as_not_found(
     for_surgeon, own, theirs, surgeon_user, act
 ):
     answers = {"act": act, "chosen": [own.pk, theirs.pk, 999], "sure": "yes"}
-    answers |= {"reason": "no_reply", "note": "", "to": surgeon_user.pk}
+    answers |= {"reason": "no_reply", "note": "", "colleague": surgeon_user.pk}
     for response in (
         for_surgeon.post(f"{REQUESTS}several/", answers),
         for_surgeon.post(f"{REQUESTS}several/", {"act": act, "chosen": [own.pk, theirs.pk]}),
@@ -108,7 +108,13 @@ def test_numbers_smuggled_among_several_are_reported_as_not_found(
 
 @pytest.mark.parametrize("number", ["9" * 30, "9" * 5000, "-1", "1e9", "\0", "١"])
 def test_numbers_that_are_none_are_no_error_of_ours(at_work, theirs, number):
-    answers = {"act": "claim", "chosen": number, "event": number, "into": number, "to": number}
+    answers = {
+        "act": "claim",
+        "chosen": number,
+        "event": number,
+        "into": number,
+        "colleague": number,
+    }
     for address in ("several/", f"{theirs.pk}/merge/", f"{theirs.pk}/send-again/"):
         assert at_work.post(f"{REQUESTS}{address}", answers).status_code < 500, address
     for address in (f"{theirs.pk}/give/", f"{theirs.pk}/claim/"):

@@ -85,15 +85,15 @@ def test_a_reader_asks_for_a_consultation_and_a_coordinator_takes_it_up(
     # And claims the request, reaches the patient and writes a note
     desk.get_by_role("button", name="Claim").click()
     expect(desk.get_by_text(f"{reference} is yours.")).to_be_visible()
-    contact = desk.get_by_role("region", name="Log a contact")
-    contact.get_by_label("Note (optional)").fill("Talked about the left side.")
-    contact.get_by_role("button", name="No answer").click()
+    work = desk.get_by_role("form", name="Log a contact or a note")
+    work.get_by_label("Note").fill("Talked about the left side.")
+    work.get_by_role("button", name="No answer").click()
     expect(desk.get_by_text("“Trying to reach”")).to_be_visible()
-    desk.get_by_role("region", name="Next state").get_by_role("button", name="In contact").click()
+    work.get_by_text("Change the state").click()
+    work.get_by_role("button", name="In contact").click()
     expect(desk.get_by_text("“In contact” now")).to_be_visible()
-    note = desk.get_by_role("region", name="Add a note")
-    note.get_by_role("textbox").fill("Sleeps badly.")
-    note.get_by_role("button", name="Save note").click()
+    work.get_by_label("Note").fill("Sleeps badly.")
+    work.get_by_role("button", name="Save note and follow-up").click()
     expect(desk.get_by_text("The note is saved.")).to_be_visible()
 
     # Then the timeline tells it all

@@ -62,7 +62,34 @@ def test_an_answer_in_the_promised_minute_is_in_time_and_one_later_is_not(practi
 
     assert (figures.received, figures.answered, figures.in_time) == (4, 3, 2)
     assert (figures.median, figures.ninetieth) == (240, 241)
-    assert figures.percent_in_time == 67
+    assert figures.percent_in_time == 50  # The fourth waits longer than promised.
+
+
+def test_who_still_waits_beyond_the_promise_counts_against_it(practice, a_request):
+    came = NOW - timedelta(days=1)
+    for minutes in (10, 300):
+        a_request(received_at=came, response_minutes=minutes, first_response_at=NOW)
+    a_request(received_at=came, respond_by=NOW - timedelta(minutes=1))
+    a_request(received_at=came, respond_by=NOW - timedelta(minutes=1), status=Status.ATTEMPTING)
+    for fields in (
+        {"respond_by": NOW},  # Not late before the minute is over.
+        {"respond_by": NOW - timedelta(hours=1), "is_test": True},
+        {"respond_by": NOW - timedelta(hours=1), "status": Status.QUARANTINED},
+        {"respond_by": NOW - timedelta(hours=1), "status": Status.DUPLICATE},
+        {"respond_by": NOW - timedelta(hours=1), "received_at": NOW - 2 * WEEK},
+    ):
+        a_request(**({"received_at": came} | fields))
+
+    figures = reports.answering(NOW - WEEK, NOW, 240)
+
+    assert (figures.in_time, figures.late, figures.due) == (1, 2, 4)
+    assert figures.percent_in_time == 25
+
+
+def test_where_nothing_was_due_there_is_no_percentage(practice, a_request):
+    a_request(received_at=NOW - timedelta(minutes=1), respond_by=NOW + timedelta(hours=3))
+
+    assert reports.answering(NOW - WEEK, NOW, 240).percent_in_time is None
 
 
 def test_twelve_weeks_are_there_even_when_nothing_came(practice, a_request):

@@ -209,6 +209,13 @@ def test_every_request_makes_sense(forty):
     assert ContactAttempt.objects.exists()
 
 
+def test_no_two_people_share_a_number(forty):
+    people = ConsultationRequest.objects.exclude(status="duplicate")
+    assert people.values("phone").distinct().count() == people.count()
+    for each in ConsultationRequest.objects.filter(status="duplicate"):
+        assert (each.phone, each.email) == (each.duplicate_of.phone, each.duplicate_of.email)
+
+
 def test_the_inbox_has_late_and_unclaimed_and_claimed_work(forty):
     assert ConsultationRequest.objects.late().exists()
     assert forty.filter(status="new", owner=None).exists()

@@ -152,7 +152,7 @@ def test_what_was_typed_waits_behind_a_curtain_until_one_has_signed_in_again(
     page.bring_to_front()
     over.wait_for(state="hidden")
     assert note(page).input_value() == NOTE
-    page.locator("form[action$='/note/'] button[type=submit]").click()
+    page.get_by_role("button", name="Save note and follow-up").click()
     page.get_by_text("The note is saved.").wait_for()
     assert Event.objects.get(kind=Event.Kind.NOTED).note.splitlines() == NOTE.splitlines()
 
@@ -168,12 +168,9 @@ def test_a_page_with_nothing_typed_goes_to_the_sign_in(at_work, row):
 def test_without_scripts_a_late_save_is_given_back(at_work, axe, problems, coordinator, row):
     problems.allow("403")
     page = at_work(java_script_enabled=False)
-    details = page.locator("details:has(form[action$='/note/']) > summary")
-    for place in details.all():
-        place.click()
     note(page).fill(NOTE)
     StaffSession.objects.all().delete()
-    page.locator("form[action$='/note/'] button[type=submit]").click()
+    page.get_by_role("button", name="Save note and follow-up").click()
     page.get_by_role("heading", name="You were signed out; this was not saved").wait_for()
     sign_in_in_the_tab_that_opens(page, coordinator, page.get_by_role("link", name="Sign in again"))
     again = page.get_by_role("button", name="Save again")
@@ -192,6 +189,6 @@ def test_the_pages_are_accessible_and_fit(at_work, axe, problems, row):
     page.goto(f"{REQUESTS}{row.pk}/change/")
     open_note(page).fill(NOTE)
     StaffSession.objects.all().delete()
-    page.locator("form[action$='/note/'] button[type=submit]").click()
+    page.get_by_role("button", name="Save note and follow-up").click()
     page.get_by_role("heading", name="You were signed out; this was not saved").wait_for()
     fits_in_every_size_and_scheme(page, axe)

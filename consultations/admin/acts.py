@@ -1,8 +1,12 @@
-"""What staff can do to one request: each act is one form, one URL and one verb of `triage`."""
+"""What staff can do to one request: each act is one button, one URL and one verb of `triage`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from urllib.parse import urlencode
+
+from django.db import transaction
+from django.urls import reverse
 
 from practice.models import User
 
@@ -17,6 +21,8 @@ class Act:
     do: Callable
     done: str
     permission: str = "consultations.triage_request"
+    takes_note: bool = False
+    leads_to: Callable | None = None
 
     @property
     def name(self):
@@ -32,7 +38,7 @@ def _release(row, by, answers):
 
 
 def _give(row, by, answers):
-    triage.assign(row, answers["to"], by=by)
+    triage.assign(row, answers["colleague"], by=by)
 
 
 def _move(row, by, answers):
@@ -43,16 +49,18 @@ def _close(row, by, answers):
     triage.move(row, Status.CLOSED, by=by, note=answers["note"], reason=answers["reason"])
 
 
-def _note(row, by, answers):
-    triage.add_note(row, answers["note"], by=by)
-
-
 def _contact(row, by, answers):
-    triage.record_contact(row, by=by, **answers)
+    names = ("channel", "outcome", "note", "follow_up_on")
+    triage.record_contact(row, by=by, **{each: answers[each] for each in names if each in answers})
 
 
-def _follow_up(row, by, answers):
-    triage.follow_up(row, answers["on"], by=by)
+def _nothing(row, by, answers):
+    """The note and the follow-up, which `perform` saves, are all there is to it."""
+
+
+def _letter(row, answers):
+    address = reverse("admin:consultations_consultationrequest_letter", args=[row.pk])
+    return f"{address}?{urlencode({'template': answers['template']})}"
 
 
 def _unmerge(row, by, answers):
@@ -88,11 +96,16 @@ ACTS = {
         Act(staff_forms.ClaimForm, _claim, "{row} is yours."),
         Act(staff_forms.ReleaseForm, _release, "{row} has no owner now."),
         Act(staff_forms.GiveForm, _give, "{row} belongs to {row.owner} now."),
-        Act(staff_forms.MoveForm, _move, "{row} is “{state}” now."),
-        Act(staff_forms.CloseForm, _close, "{row} is closed."),
-        Act(staff_forms.NoteForm, _note, "The note is saved."),
-        Act(staff_forms.ContactForm, _contact, "The contact is saved. {row} is “{state}”."),
-        Act(staff_forms.FollowUpForm, _follow_up, "The follow-up of {row} is saved."),
+        Act(staff_forms.MoveForm, _move, "{row} is “{state}” now.", takes_note=True),
+        Act(staff_forms.CloseForm, _close, "{row} is closed.", takes_note=True),
+        Act(staff_forms.NoteForm, _nothing, ""),
+        Act(
+            staff_forms.ContactForm,
+            _contact,
+            "The contact is saved. {row} is “{state}”.",
+            takes_note=True,
+        ),
+        Act(staff_forms.WriteForm, _nothing, "", leads_to=_letter),
         Act(record_forms.UnmergeForm, _unmerge, "{row} is a request of its own again: “{state}”."),
         Act(record_forms.CorrectForm, _correct, "The correction is saved."),
         Act(record_forms.ConsentsForm, _consents, "What the patient allows is saved."),
@@ -108,8 +121,28 @@ ACTS = {
 }
 
 
-def done(act: Act, row: ConsultationRequest) -> str:
-    return act.done.format(row=row, state=Status(row.status).label)
+def perform(act: Act, row: ConsultationRequest, by, answers):
+    """Does it, and saves whatever else was typed beside the button that was pressed."""
+    with transaction.atomic():
+        act.do(row, by, answers)
+        if not act.takes_note and answers.get("note", "").strip():
+            triage.add_note(row, answers["note"], by=by)
+        if _sets_day(row, answers) and answers["follow_up_on"] != row.follow_up_on:
+            triage.follow_up(row, answers["follow_up_on"], by=by)
+
+
+def done(act: Act, row: ConsultationRequest, answers) -> str:
+    """What was saved, in words; empty when nothing was to be."""
+    words = [act.done.format(row=row, state=Status(row.status).label)]
+    if not act.takes_note and answers.get("note", "").strip():
+        words.append("The note is saved.")
+    if _sets_day(row, answers):
+        words.append("The follow-up is saved.")
+    return " ".join(filter(None, words))
+
+
+def _sets_day(row, answers):
+    return "follow_up_on" in answers and row.is_open
 
 
 def as_seen(row: ConsultationRequest, seen) -> ConsultationRequest:

@@ -16,8 +16,9 @@ class BulkAct:
     name: str
     label: str
     question: str
+    verb: str
     do: Callable
-    form: type[staff_forms.ActForm] = staff_forms.ClaimForm
+    form: type[staff_forms.ActForm] = staff_forms.NothingForm
 
 
 @dataclass
@@ -38,44 +39,72 @@ BULK_ACTS = {
             "claim",
             "Claim",
             "Take these requests?",
+            "Claim",
             lambda row, by, answers: triage.claim(row, by=by),
         ),
         BulkAct(
             "give",
             "Give to…",
             "Give these requests to a colleague?",
-            lambda row, by, answers: triage.assign(row, answers["to"], by=by),
-            staff_forms.GiveForm,
+            "Give",
+            lambda row, by, answers: triage.assign(row, answers["colleague"], by=by),
+            staff_forms.GiveSeveralForm,
         ),
         BulkAct(
             "release",
             "Release",
             "Take the owner off these requests?",
+            "Release",
             lambda row, by, answers: triage.assign(row, None, by=by),
         ),
         BulkAct(
             "close",
             "Close…",
             "Close these requests?",
+            "Close",
             lambda row, by, answers: triage.move(
                 row, Status.CLOSED, by=by, note=answers["note"], reason=answers["reason"]
             ),
-            staff_forms.CloseForm,
+            staff_forms.CloseSeveralForm,
         ),
         BulkAct(
             "spam",
             "Mark as spam",
             "Mark these requests as spam?",
+            "Mark",
             _move_to(Status.SPAM),
         ),
         BulkAct(
             "restore",
             "Not spam",
             "Put these requests back into the inbox?",
+            "Put back",
             _move_to(Status.NEW),
         ),
     )
 }
+
+
+WORK = ("claim", "give", "release", "close", "spam")
+# What makes sense in a view of the inbox; what is not named here may be anything.
+OFFERED = {
+    "todo": WORK,
+    "mine": ("give", "release", "close", "spam"),
+    "unassigned": ("claim", "give", "close", "spam"),
+    "late": WORK,
+    "due-today": WORK,
+    "follow-up": WORK,
+    "from-patients": WORK,
+    "quarantine": ("restore", "spam", "close"),
+    "closed": (),
+    "spam": ("restore",),
+}
+
+
+def offered(view):
+    """The acts for the requests of a view; for a search (no view) all of them."""
+    names = OFFERED.get(view.key, BULK_ACTS) if view else BULK_ACTS
+    return [BULK_ACTS[name] for name in names]
 
 
 def perform(act: BulkAct, rows, by, answers, asked_for: int) -> Report:

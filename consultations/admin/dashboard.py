@@ -84,12 +84,15 @@ def figures():
         "received": values["received"],
         "answered": values["answered"],
         "in_time": values["in_time"],
+        "kept": values["kept"],
+        "due": values["due"],
+        "late": values["late"],
         "promised": clock.in_words(promised),
         "times": [
             {"label": label, "words": clock.in_words(minutes), "is_kept": minutes <= promised}
             for label, minutes in (
-                ("Half are answered within", values["median"]),
-                ("Nine in ten are answered within", values["ninetieth"]),
+                ("Half were answered in", values["median"]),
+                ("Nine in ten were answered in", values["ninetieth"]),
             )
             if minutes is not None
         ],

@@ -1,8 +1,9 @@
 """Numbers turned into the measures of small drawings, which templates write as SVG."""
 
 BAR = 100
-CHART_HEIGHT, CHART_WIDTH = 180, 640
-FOOT = 36
+CHART_HEIGHT, CHART_WIDTH = 210, 640
+# Room for the number above a column, and for the week below it.
+HEAD, FOOT = 30, 36
 
 
 def bars(title, head, rows):
@@ -26,7 +27,7 @@ def weeks(numbers):
     for place, week in enumerate(numbers):
         left = place * step
         heights = {
-            name: round((CHART_HEIGHT - FOOT) * week[name] / most, 1)
+            name: round((CHART_HEIGHT - HEAD - FOOT) * week[name] / most, 1)
             for name in ("received", "answered")
         }
         drawn.append(
@@ -34,11 +35,13 @@ def weeks(numbers):
                 **week,
                 "left": round(left + step * 0.15, 1),
                 "beside": round(left + step * 0.5, 1),
+                "above": round(left + step * 0.315, 1),
                 "middle": round(left + step * 0.5, 1),
                 "width": round(step * 0.33, 1),
                 "received_height": heights["received"],
                 "answered_height": heights["answered"],
                 "received_top": CHART_HEIGHT - FOOT - heights["received"],
+                "number_foot": CHART_HEIGHT - FOOT - heights["received"] - 6,
                 "answered_top": CHART_HEIGHT - FOOT - heights["answered"],
             }
         )

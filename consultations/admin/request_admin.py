@@ -22,9 +22,9 @@ from practice.models import Practice
 
 from .. import presence, triage
 from ..models import ConsultationRequest
-from . import exporting, inbox, request_page, retention, search, stale
-from .acts import ACTS, as_seen, done, is_number
-from .bulk import BULK_ACTS, perform
+from . import acts, exporting, inbox, request_page, retention, search, stale
+from .acts import ACTS, is_number
+from .bulk import BULK_ACTS, offered, perform
 from .pages import PAGES
 
 TEMPLATES = "admin/consultations/consultationrequest"
@@ -102,6 +102,7 @@ class RequestAdmin(admin.ModelAdmin):
             parts = (search.Found(requests, query, request.user),)
         else:
             parts = view.parts(view.within(requests, moment))
+        shown = None if query else view
         page = inbox.page(parts, _number(request.GET.get("p")))
         inbox.with_promises(page.rows, Practice.current().calendar(), moment.now)
         context = {
@@ -109,10 +110,10 @@ class RequestAdmin(admin.ModelAdmin):
             "title": "Inbox",
             "opts": self.opts,
             "query": query,
-            "view": None if query else view,
+            "view": shown,
             "tabs": tabs(requests, moment),
             "page": page,
-            "bulk_acts": BULK_ACTS.values() if self.has_triage_permission(request) else (),
+            "bulk_acts": offered(shown) if self.has_triage_permission(request) else (),
             "can_triage": self.has_triage_permission(request),
             "can_export": request.user.has_perm("consultations.export_request"),
             "filters": _filters(request),
@@ -193,10 +194,14 @@ class RequestAdmin(admin.ModelAdmin):
         if not form.is_valid():
             return self._page(request, row, bound=form, status=400)
         try:
-            act.do(as_seen(row, request.POST), request.user, form.cleaned_data)
+            seen = acts.as_seen(row, request.POST)
+            acts.perform(act, seen, request.user, form.cleaned_data)
         except triage.TriageError as error:
             return self._failed(request, pk, form, str(error))
-        self.message_user(request, done(act, row), messages.SUCCESS)
+        if words := acts.done(act, row, form.cleaned_data):
+            self.message_user(request, words, messages.SUCCESS)
+        if act.leads_to:
+            return redirect(act.leads_to(row, form.cleaned_data))
         return self._back(request, pk)
 
     def _failed(self, request, pk, form, why):

@@ -28,6 +28,7 @@ def context(row, user, bound=None):
         "row": row,
         "merged": [each for each in requests.values() if each.pk != row.pk],
         "reach": ways_to_reach(row),
+        "do_not_contact": do_not_contact(row),
         "consents": merging.with_origin(
             Consent.objects.filter(request__in=requests), requests, row
         ),
@@ -50,12 +51,17 @@ def context(row, user, bound=None):
 
 
 def forms(row, bound=None):
-    """A form for each act; the failed one keeps what was typed and says what is wrong."""
-    made = {name.replace("-", "_"): act.form(row=row) for name, act in ACTS.items()}
-    made["follow_up"].initial["on"] = row.follow_up_on
+    """The forms by their place on the page; the failed one keeps what was typed, and says why."""
+    made = {_place(act.form): act.form for act in ACTS.values()} | {"work": staff_forms.WorkForm}
+    made = {place: form(row=row) for place, form in made.items()}
     if bound is not None:
-        made[bound.act.replace("-", "_")] = bound
+        made[_place(type(bound))] = bound
     return made
+
+
+def _place(form):
+    """The acts of daily work are buttons of one form, so that each takes all that was typed."""
+    return "work" if issubclass(form, staff_forms.WorkForm) else form.act.replace("-", "_")
 
 
 def ways_to_reach(row):
@@ -86,6 +92,15 @@ def ways_to_reach(row):
         }
         for key, verb, link, shown, why_not in preferred + rest
     ]
+
+
+def do_not_contact(row):
+    """Why nobody may call or write, in words; empty when they may."""
+    if row.deletion_asked_at:
+        return "the patient asked for deletion"
+    if row.close_reason == CloseReason.WITHDRAWN:
+        return "withdrawn by the patient"
+    return ""
 
 
 def others(row, user):

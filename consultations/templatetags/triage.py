@@ -32,13 +32,23 @@ def badge(row):
 @register.filter
 def moment(value):
     """“Today 9:05 AM”, “Mon Nov 23, 9:05 AM”, with the year only when it is another one."""
+    return _moment(value, ("Today", "Yesterday"))
+
+
+@register.filter
+def moment_within(value):
+    """The same within a sentence: “promised by yesterday 9:05 AM”."""
+    return _moment(value, ("today", "yesterday"))
+
+
+def _moment(value, near):
     if value is None:
         return "–"
     local, now = timezone.localtime(value), timezone.localtime()
     days = (now.date() - local.date()).days
     clock = wall_clock(local).replace(" ", "\N{NO-BREAK SPACE}")
     if days in (0, 1):
-        words = f"{('Today', 'Yesterday')[days]} {clock}"
+        words = f"{near[days]} {clock}"
     elif local.year == now.year:
         words = f"{local:%a %b}\N{NO-BREAK SPACE}{local.day}, {clock}"
     else:

@@ -5,6 +5,8 @@ const links = rows.map((row) => row.querySelector(".person a"));
 const search = document.querySelector("#id_q");
 const help = document.querySelector("dialog.keys");
 
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 const isTyping = (place) => place.matches("input:not([type=checkbox]), textarea, select");
 const here = () => rows.findIndex((row) => row.contains(document.activeElement));
 
@@ -33,6 +35,35 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   acts[event.key]();
 });
+
+// One tick for the whole page; only with scripts, because without them it would do nothing.
+const ticks = [...document.querySelectorAll(".requests tbody .tick input")];
+const place = document.querySelector(".requests thead .tick");
+const legend = document.querySelector(".bulk legend");
+const words = legend?.textContent;
+
+if (ticks.length && place) {
+  const all = document.createElement("input");
+  const label = document.createElement("label");
+  const name = document.createElement("span");
+  all.type = "checkbox";
+  name.className = "all-words";
+  name.textContent = "Tick all on this page";
+  label.append(all, name);
+  place.replaceChildren(label);
+
+  const count = () => {
+    const ticked = ticks.filter((tick) => tick.checked).length;
+    all.checked = ticked === ticks.length;
+    all.indeterminate = ticked > 0 && !all.checked;
+    legend.textContent = ticked ? `With the ${ticked} ticked` : words;
+  };
+  document.querySelector(".requests").addEventListener("change", (event) => {
+    if (event.target === all) for (const tick of ticks) tick.checked = all.checked;
+    count();
+  });
+  count();
+}
 
 // The whole row shows where one is, not only its link.
 document.addEventListener("focusin", () => {

@@ -69,7 +69,11 @@ function countDown() {
 
 function take(state) {
   clearTimeout(timer);
-  if (state.who !== place.dataset.who) return state.who ? location.reload() : isOver();
+  if (state.who !== place.dataset.who) {
+    if (!state.who) return isOver();
+    dispatchEvent(new Event("session-changed"));
+    return location.reload();
+  }
   endsAt = Date.now() + state.left * 1000;
   token = state.token;
   for (const field of document.querySelectorAll("[name=csrfmiddlewaretoken]")) field.value = token;
