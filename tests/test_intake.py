@@ -317,6 +317,19 @@ def test_ten_sends_of_one_form_at_once_are_one_request(practice, answers):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_the_same_answers_on_ten_forms_sent_at_once_are_one_request(practice, answers):
+    Client().get("/consultation/")  # What the form keeps is made: nobody waits for it below.
+    on_a_form_of_its_own = answers | {"token": ""}
+
+    replies = at_once(10, lambda: Client().post("/consultation/", on_a_form_of_its_own))
+
+    assert [reply.status_code for reply in replies] == [302] * 10
+    assert len({reply["Location"] for reply in replies}) == 1
+    assert ConsultationRequest.objects.count() == 1
+    assert Email.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
 def test_ten_people_at_once_are_ten_requests(practice, answers):
     numbers = iter(range(10))
 
