@@ -3,21 +3,19 @@
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
 from django import forms
-from django.core.validators import RegexValidator
 from django.utils.functional import cached_property
 from phonenumber_field.formfields import PhoneNumberField
+
+from practice.mail_addresses import AddressField
 
 from . import photos
 from .choices import BestTime, ContactMethod
 from .consents import HEALTH_DATA, ON_THE_FORM, TEXT, VOICEMAIL
 from .models import ConsultationRequest
+from .one_line import LineField
 
 PHONE_METHODS = (ContactMethod.PHONE, ContactMethod.TEXT)
 LONGEST_MESSAGE = 5000
-# Valid before the @ and within quotes only; the mail queue cannot hold such an address.
-no_angle_brackets = RegexValidator(
-    r"[<>]", "Enter an email address like name@example.com.", inverse_match=True
-)
 
 
 class LivePageField(forms.ChoiceField):
@@ -87,6 +85,14 @@ class ConsultationForm(forms.ModelForm):
             "may_leave_voicemail",
             "may_text",
         )
+        field_classes = {
+            "full_name": LineField,
+            "preferred_name": LineField,
+            "email": AddressField,
+            "guardian_name": LineField,
+            "guardian_relationship": LineField,
+            "interpreter_language": LineField,
+        }
         labels = {
             "full_name": "Full name",
             "preferred_name": "What should we call you? (optional)",
@@ -106,10 +112,7 @@ class ConsultationForm(forms.ModelForm):
         }
         error_messages = {
             "full_name": {"required": "Enter your full name."},
-            "email": {
-                "required": "Enter your email address.",
-                "invalid": "Enter an email address like name@example.com.",
-            },
+            "email": {"required": "Enter your email address."},
             "message": {"required": "Tell us in a few words what you would like to discuss."},
             "contact_method": {"required": "Choose how we should contact you."},
         }
@@ -133,7 +136,6 @@ class ConsultationForm(forms.ModelForm):
             self.fields["procedure"].offer(facts.procedures, "Something else, or not sure yet")
             self.fields["surgeon"].offer(facts.surgeons, "No preference")
         self._require_and_limit()
-        self.fields["email"].validators.append(no_angle_brackets)
         for name, autocomplete in (
             ("full_name", "name"),
             ("preferred_name", "nickname"),
@@ -261,12 +263,9 @@ class ContactForm(forms.ModelForm):
     class Meta:
         model = ConsultationRequest
         fields = ("phone", "email")
+        field_classes = {"email": AddressField}
         labels = {"email": "Email address"}
         error_messages = {"email": ConsultationForm.Meta.error_messages["email"]}
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.fields["email"].validators.append(no_angle_brackets)
 
 
 class ConsentsForm(forms.Form):
