@@ -6,10 +6,11 @@ from . import photos
 from .consents import CHANGEABLE
 from .models import Consent, Event
 from .privacy import Held
-from .timeline import PATIENT, record
+from .timeline import PATIENT, lock, record
 from .triage import update_as_seen
 
 FIELDS = {wording.field: wording for wording in CHANGEABLE}
+ASKED = "Asked for the photographs to be deleted"
 
 
 def change(request, seen, answers, *, by, how=""):
@@ -46,23 +47,25 @@ def take_back_photographs(request):
 
     Raises privacy.Held under a legal hold: then the wish is recorded, and nothing deleted.
     """
-    if _is_held(request):
-        record(request, Event.Kind.PATIENT, PATIENT, "Asked for the photographs to be deleted")
-        raise Held("The photographs of a request under legal hold are kept.")
     with transaction.atomic():
+        # Whoever puts a hold on waits until this is done, or was first.
+        lock(request, "legal_hold")
         # Locked, because a new encryption key gives photographs new files.
         pictures = list(request.photos.select_for_update())
         if not pictures:
             return 0
-        request.photos.filter(pk__in=[each.pk for each in pictures]).delete()
-        count = len(pictures)
-        words = f"{count} photograph{'s'[: count != 1]} taken back and deleted"
-        record(request, Event.Kind.PHOTO, PATIENT, words)
-        transaction.on_commit(lambda: [photos.delete_file(each) for each in pictures])
-    return count
+        if not request.legal_hold:
+            _delete(request, pictures)
+        elif not request.events.filter(summary=ASKED).exists():  # Asking twice is asking once.
+            record(request, Event.Kind.PATIENT, PATIENT, ASKED)
+    if request.legal_hold:
+        raise Held("The photographs of a request under legal hold are kept.")
+    return len(pictures)
 
 
-def _is_held(request):
-    """As it is now: the hold may have been put on since the page was opened."""
-    rows = type(request).objects.filter(pk=request.pk, legal_hold=True)
-    return rows.exists() and request.photos.exists()
+def _delete(request, pictures):
+    request.photos.filter(pk__in=[each.pk for each in pictures]).delete()
+    count = len(pictures)
+    words = f"{count} photograph{'s'[: count != 1]} taken back and deleted"
+    record(request, Event.Kind.PHOTO, PATIENT, words)
+    transaction.on_commit(lambda: [photos.delete_file(each) for each in pictures])

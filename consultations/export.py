@@ -6,11 +6,15 @@ import tempfile
 from auditlog.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 
+from practice.encryption import readable
+
 from .models import ConsultationRequest
 
 # A spreadsheet runs a cell that begins with one of these as a formula.
 # Source: OWASP, CSV Injection.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+UNREADABLE = "[cannot be read with the keys of the site]"
 
 COLUMNS = (
     ("Reference", lambda row: row.reference),
@@ -30,7 +34,7 @@ COLUMNS = (
 )
 HEALTH_COLUMNS = (
     ("Procedure", lambda row: row.procedure),
-    ("In the patient's words", lambda row: row.message),
+    ("In the patient's words", lambda row: readable(row, "message", UNREADABLE)),
 )
 
 
@@ -105,4 +109,4 @@ def _columns(with_health):
 
 def _rows(requests, with_health):
     rows = requests.select_related("owner", "procedure")
-    return (rows if with_health else rows.defer("message")).iterator(chunk_size=1000)
+    return rows.defer(None if with_health else "message").iterator(chunk_size=1000)

@@ -9,6 +9,7 @@ from phonenumber_field.formfields import PhoneNumberField
 from practice.mail_addresses import AddressField
 
 from . import photos
+from .as_shown import AsShown
 from .choices import BestTime, ContactMethod
 from .consents import HEALTH_DATA, ON_THE_FORM, TEXT, VOICEMAIL
 from .models import ConsultationRequest
@@ -255,24 +256,60 @@ class _Shared(dict):
         return dict(self)
 
 
-class ContactForm(forms.ModelForm):
+class PrivateForm(AsShown, forms.Form):
+    """A form on the patient's private page about facts that staff may change meanwhile."""
+
+    def wishes(self, row):
+        """What the patient changed and is not so already."""
+        changes = self.changes(self.cleaned_data)
+        return {name: value for name, value in changes.items() if value != getattr(row, name)}
+
+    def say_what_changed(self, row):
+        """Once refused: beside each field what it is now, so that sending again is a decision."""
+        seen = self.seen()
+        for name in self.wishes(row):
+            if getattr(row, name) != seen[name]:
+                self.add_error(name, self.meanwhile(getattr(row, name)))
+        self.compare_with(row)
+
+
+class ContactForm(PrivateForm):
     """How the patient is reached, correctable on their private page."""
 
-    phone = ConsultationForm.base_fields["phone"]
+    phone = PhoneNumberField(
+        label="Phone number",
+        required=False,
+        show_hidden_initial=True,
+        help_text=ConsultationForm.base_fields["phone"].help_text,
+        error_messages=dict(ConsultationForm.base_fields["phone"].error_messages),
+    )
+    email = AddressField(
+        label="Email address",
+        max_length=254,
+        show_hidden_initial=True,
+        error_messages=ConsultationForm.Meta.error_messages["email"],
+    )
 
-    class Meta:
-        model = ConsultationRequest
-        fields = ("phone", "email")
-        field_classes = {"email": AddressField}
-        labels = {"email": "Email address"}
-        error_messages = {"email": ConsultationForm.Meta.error_messages["email"]}
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["phone"].widget.attrs["autocomplete"] = "tel"
+        self.fields["email"].widget.attrs["autocomplete"] = "email"
+
+    def meanwhile(self, now):
+        now = f"Meanwhile this was changed to {now}." if now else "Meanwhile this was taken out."
+        return f"{now} Save again to have what you typed instead."
 
 
-class ConsentsForm(forms.Form):
+class ConsentsForm(PrivateForm):
     """What the patient allows beside the request itself, to be given or taken back."""
 
-    may_leave_voicemail = forms.BooleanField(label=VOICEMAIL.text, required=False)
-    may_text = forms.BooleanField(label=TEXT.text, required=False)
+    may_leave_voicemail = forms.BooleanField(
+        label=VOICEMAIL.text, required=False, show_hidden_initial=True
+    )
+    may_text = forms.BooleanField(label=TEXT.text, required=False, show_hidden_initial=True)
+
+    def meanwhile(self, now):
+        return f"Meanwhile this is {'' if now else 'no longer '}allowed. Save again to change it."
 
 
 class PhotoForm(forms.Form):

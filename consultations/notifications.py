@@ -1,4 +1,9 @@
-"""The mails this site sends, one function each. None holds a word of health information."""
+"""The mails this site sends, one function each. None holds a word of health information.
+
+Nobody has confirmed the addresses that patients enter: they may be anybody's. So what goes
+there holds nothing that was typed, not even a name, which could be an advertisement. Letters,
+which staff write and look through, may.
+"""
 
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -15,6 +20,8 @@ from .models import Event
 from .timeline import SYSTEM, line, record
 
 MAILS = "consultations/mail/"
+# The timeline's line about the mails for a new request; older rows have it word for word.
+RECEIVED = "Confirmation to the patient and notice to staff"
 # Marks the mail that confirms an erasure, so that it can be forgotten once it was sent.
 ERASURE_HEADER = "X-Data-Erased"
 # Marks the mails of the site's own test request, which are handed to no mail server.
@@ -22,8 +29,12 @@ SELF_TEST_HEADER = "X-Self-Test"
 
 
 def tell_received(request, practice):
-    """Queues the patient's and the staff's mail in the caller's transaction, once only."""
-    if not Event.objects.filter(request=request, kind=Event.Kind.MAILED).exists():
+    """Queues the patient's and the staff's mail in the caller's transaction, once only.
+
+    Other mails of the request do not count: they said something else.
+    """
+    told = Event.objects.filter(request=request, kind=Event.Kind.MAILED, summary=RECEIVED)
+    if not told.exists():
         mails = of_received(request, practice)
         insert(mails)
         told_received(request, mails).save(force_insert=True)
@@ -47,20 +58,35 @@ def told_received(request, mails) -> Event:
         request,
         Event.Kind.MAILED,
         SYSTEM,
-        "Confirmation to the patient and notice to staff",
+        RECEIVED,
         details={"emails": [each.pk for each in mails]},
     )
 
 
-def tell_patient_again(request, practice):
-    """Sends the confirmation to a corrected address."""
-    email = _patient_received(request, practice)
-    email.save()
+def tell_corrected(request, practice):
+    """Sends a corrected address the reference and the link to the private page.
+
+    Only while the request is open: a suspect could have mails sent to anybody, and what is
+    closed needs none. The state is read anew, because the page may be older.
+    """
+    row = type(request).objects.only("status").get(pk=request.pk)
+    if not row.is_open:
+        return
+    email = _queue(
+        "patient_corrected",
+        request.email,
+        practice,
+        reference=request.reference,
+        private_link=private_link.placeholder(request),
+        answer_by=request.is_awaiting_first_response
+        and request.respond_by
+        and when(request.respond_by, practice.zone),
+    )
     record(
         request,
         Event.Kind.MAILED,
         SYSTEM,
-        "Confirmation to the corrected address",
+        "Mail to the corrected address",
         details={"emails": [email.pk]},
     )
 
@@ -71,7 +97,7 @@ def tell_patient_new_link(request, practice):
         "patient_new_link",
         request.email,
         practice,
-        request=request,
+        reference=request.reference,
         private_link=private_link.placeholder(request),
     )
 
@@ -83,7 +109,6 @@ def tell_patient_erased(request, practice):
         request.email,
         practice,
         headers={ERASURE_HEADER: "yes"},
-        called=request.called,
         reference=request.reference,
     )
 
@@ -139,7 +164,6 @@ def _patient_received(request, practice, facts=None):
         practice,
         headers=_mark(request),
         facts=facts,
-        called=request.called,
         reference=request.reference,
         answer_by=request.respond_by and when(request.respond_by, practice.zone),
         private_link=private_link.placeholder(request),

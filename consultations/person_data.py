@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from post_office.models import Email
 
-from practice.encryption import DecryptionError
+from practice.encryption import DecryptionError, readable
 from practice.models import Practice
 
 from . import photos, private_link
@@ -40,6 +40,7 @@ NOT_COPIED = frozenset(
     }
 )
 LINK_LEFT_OUT = "[your private link]"
+UNREADABLE = "This text can no longer be read."
 
 
 def of_the_same_person(row, requests):
@@ -102,7 +103,7 @@ def _facts(row, names):
     for name in names:
         label = ConsultationRequest._meta.get_field(name).verbose_name
         display = getattr(row, f"get_{name}_display", None)
-        value = display() if display else getattr(row, name)
+        value = display() if display else readable(row, name, UNREADABLE)
         if value not in (None, "", [], False):
             facts[label[0].upper() + label[1:]] = _said(value)
     return facts
@@ -114,8 +115,8 @@ def _event(event, with_notes):
         told["state"] = event.get_to_status_display()
     if hasattr(event, "contact"):
         told["contact"] = str(event.contact)
-    if event.note and with_notes:
-        told["note"] = event.note
+    if with_notes and (note := readable(event, "note", UNREADABLE)):
+        told["note"] = note
     return told
 
 

@@ -130,7 +130,7 @@ def delete_orphans(now=None) -> int:
 
 def _leave_room(request, count):
     # Locks the row, so that two uploads at once cannot both pass the count.
-    type(request).objects.select_for_update().get(pk=request.pk)
+    type(request).objects.select_for_update().only("pk").get(pk=request.pk)
     already = request.photos.count()
     if already + count > MOST:
         raise ValidationError(

@@ -113,7 +113,7 @@ def erase_person(request, *, reason, by):
     """
     with transaction.atomic():
         counts = Counter()
-        for each in (*request.duplicates.all(), request):
+        for each in (*request.duplicates.defer("message"), request):
             counts += erase(each, reason=reason, by=by)
             # Notices to staff name it; by the time that retention comes they are long gone.
             lately = timezone.now() - NOTICES_KEPT_FOR

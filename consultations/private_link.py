@@ -48,7 +48,7 @@ def find(token: str) -> ConsultationRequest | None:
 
 def path(request: ConsultationRequest) -> str | None:
     """The private page's path; None when its link was revoked, has expired, or its key is gone."""
-    if not request.link_digest or request.link_revoked_at:
+    if not is_in_force(request):
         return None
     for key in settings.FIELD_ENCRYPTION_KEYS:
         token = _derive(key, request)
@@ -56,6 +56,12 @@ def path(request: ConsultationRequest) -> str | None:
             return reverse("private_page", args=[token])
     token = _kept(request)
     return token and reverse("private_page", args=[token])
+
+
+def is_in_force(request: ConsultationRequest) -> bool:
+    """Whether `find` would open it: by the same three rules."""
+    is_over = request.link_expires_at is None or request.link_expires_at <= timezone.now()
+    return bool(request.link_digest) and request.link_revoked_at is None and not is_over
 
 
 def placeholder(request: ConsultationRequest) -> str:
@@ -72,7 +78,7 @@ def fill_in(text: str, recipients: list[str]) -> str:
     known = {recipient.casefold() for recipient in recipients}
 
     def address(match):
-        request = ConsultationRequest.objects.filter(reference=match[1]).first()
+        request = ConsultationRequest.objects.filter(reference=match[1]).defer("message").first()
         is_theirs = request is not None and request.email.casefold() in known
         return settings.SITE_URL + ((is_theirs and path(request)) or reverse("consultation"))
 

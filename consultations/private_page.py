@@ -10,9 +10,12 @@ from django.shortcuts import redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_POST, require_safe
 
+from practice.models import Practice
+
 from . import consent_changes, patient_acts, photos, private_link
 from .choices import AWAITING, Status
 from .forms import ConsentsForm, ContactForm, PhotoForm
+from .models import ConsultationRequest
 from .privacy import Held
 from .timeline import PATIENT
 from .triage import NEXT, TriageError
@@ -21,6 +24,10 @@ logger = logging.getLogger(__name__)
 NOT_STORED = (
     "We could not store your photographs just now, so none of them has arrived. Your request "
     "itself is safe. Please choose them again in a few minutes."
+)
+TOO_OFTEN = (
+    f"You have corrected this {patient_acts.CORRECTIONS_A_DAY} times within a day. To change it "
+    "once more, please call {}, or come back tomorrow."
 )
 KEPT_BY_LAW = (
     "We have noted your wish. The law makes us keep your photographs for now; we delete them as "
@@ -37,13 +44,12 @@ def behind_the_link(view):
     def wrapped(http_request, token):
         try:
             stored = private_link.find(token)
-            if stored is None:
-                response = render(http_request, "consultations/link_unknown.html", status=404)
-            else:
-                response = view(http_request, stored, token)
+            response = view(http_request, stored, token) if stored else _unknown(http_request)
+        except ConsultationRequest.DoesNotExist:  # Erased since it was found.
+            response = _unknown(http_request)
         except AnyDatabaseError:
             logger.exception("The database failed while a private page was shown or used.")
-            response = render(http_request, "consultations/private_down.html", status=503)
+            response = _down(http_request)
         add_never_cache_headers(response)
         response["X-Robots-Tag"] = "noindex, nofollow"
         # Not “no-referrer”: a browser would then send `Origin: null`, which CSRF protection
@@ -63,13 +69,19 @@ def private_page(http_request, stored, token):
 @require_POST
 @behind_the_link
 def correct_contact(http_request, stored, token):
-    form = ContactForm(http_request.POST, instance=stored, prefix="contact")
+    form = ContactForm(http_request.POST, prefix="contact")
     if not form.is_valid():
-        stored.refresh_from_db()
         return _page(http_request, stored, token, status=422, contact_form=form)
-    fields = form.cleaned_data
-    stored.refresh_from_db()
-    if patient_acts.correct_contact(stored, phone=fields["phone"], email=fields["email"]):
+    try:
+        changed = patient_acts.correct_contact(stored, form.seen(), form.wishes(stored))
+    except patient_acts.TooOften:
+        form.add_error(None, TOO_OFTEN.format(Practice.current().phone))
+        return _page(http_request, stored, token, status=429, contact_form=form)
+    except TriageError:
+        stored.refresh_from_db(fields=list(form.fields))
+        form.say_what_changed(stored)
+        return _page(http_request, stored, token, status=409, contact_form=form)
+    if changed:
         messages.success(http_request, "Thank you. We will use the corrected details.")
     return redirect("private_page", token=token)
 
@@ -97,14 +109,14 @@ def add_photos(http_request, stored, token):
 def change_consents(http_request, stored, token):
     form = ConsentsForm(http_request.POST, prefix="consents")
     form.is_valid()  # Two ticks or none: there is nothing to get wrong.
-    seen = {field: getattr(stored, field) for field in form.fields}
     try:
-        changed = consent_changes.change(stored, seen, form.cleaned_data, by=PATIENT)
+        changed = consent_changes.change(stored, form.seen(), form.wishes(stored), by=PATIENT)
     except TriageError:
-        messages.info(http_request, "This was changed meanwhile. Look again at what is ticked.")
-    else:
-        if changed:
-            messages.success(http_request, "Thank you. We keep to that from now on.")
+        stored.refresh_from_db(fields=list(form.fields))
+        form.say_what_changed(stored)
+        return _page(http_request, stored, token, status=409, consents_form=form)
+    if changed:
+        messages.success(http_request, "Thank you. We keep to that from now on.")
     return redirect("private_page", token=token)
 
 
@@ -127,7 +139,8 @@ def withdraw(http_request, stored, token):
     try:
         patient_acts.withdraw(stored)
     except TriageError:
-        messages.info(http_request, "This request is closed already. There is nothing to do.")
+        why = patient_acts.NOT_WITHDRAWN.get(stored.status, "Please call us to withdraw this.")
+        messages.info(http_request, why)
     else:
         messages.success(http_request, "Your request is withdrawn. We will not contact you.")
     return redirect("private_page", token=token)
@@ -141,7 +154,8 @@ def ask_for_deletion(http_request, stored, token):
     return redirect("private_page", token=token)
 
 
-def _page(http_request, stored, token, status=200, contact_form=None, photo_form=None):
+def _page(http_request, stored, token, status=200, **bound):
+    """`bound` is the form that was refused, with what was typed and what is wrong with it."""
     context = {
         "stored": stored,
         "token": token,
@@ -149,11 +163,27 @@ def _page(http_request, stored, token, status=200, contact_form=None, photo_form
         "answer_by": stored.respond_by if _is_unanswered(stored) else None,
         "may_withdraw": Status.CLOSED in NEXT[stored.status],
         "photos": stored.photos.all(),
-        "contact_form": contact_form or ContactForm(instance=stored, prefix="contact"),
+        "contact_form": ContactForm(prefix="contact", initial=vars(stored)),
         "consents_form": ConsentsForm(prefix="consents", initial=vars(stored)),
-        "photo_form": photo_form or PhotoForm(request=stored, prefix="photos"),
-    }
+        "photo_form": PhotoForm(request=stored, prefix="photos"),
+    } | bound
     return render(http_request, "consultations/private_page.html", context, status=status)
+
+
+def _unknown(http_request):
+    return render(http_request, "consultations/link_unknown.html", status=404)
+
+
+def _down(http_request):
+    """What was typed comes along in the page and can be sent again from there; files cannot."""
+    typed = [
+        (name, value)
+        for name, values in http_request.POST.lists()
+        for value in values
+        if name != "csrfmiddlewaretoken"
+    ]
+    context = {"typed": typed, "has_files": bool(http_request.FILES)}
+    return render(http_request, "consultations/private_down.html", context, status=503)
 
 
 def _is_unanswered(stored):

@@ -6,6 +6,7 @@ from django.utils.formats import date_format
 
 from practice.mail_addresses import AddressField
 
+from .as_shown import AsShown
 from .consents import CHANGEABLE
 from .forms import ConsultationForm
 from .one_line import LineField
@@ -27,9 +28,7 @@ class NewLinkForm(ActForm):
     act = "new-link"
 
 
-class CorrectForm(ActForm):
-    """Sends along what the page showed, so that only what the person changed is changed."""
-
+class CorrectForm(AsShown, ActForm):
     act = "correct"
     phone = ConsultationForm.base_fields["phone"].__class__(
         label="Phone number",
@@ -53,24 +52,14 @@ class CorrectForm(ActForm):
             self.initial.setdefault(name, getattr(self.row, name, ""))
 
     def clean(self):
-        answers = super().clean()
-        changed = [name for name in self.changed_data if name in answers]
-        seen = {name: self._shown(name) for name in changed}
-        return {"seen": seen, "changes": {name: answers[name] for name in changed}}
+        return {"seen": self.seen(), "changes": self.changes(super().clean())}
 
     def show_anew(self, row):
-        """After a refusal: what was typed stays, what it is compared with is as it is now."""
         super().show_anew(row)
-        self.data = self.data.copy()
-        for name in CORRECTABLE:
-            self.data[self.add_initial_prefix(name)] = str(getattr(row, name))
-
-    def _shown(self, name):
-        sent = self.data.get(self.add_initial_prefix(name), "")
-        return self.fields[name].to_python(sent)
+        self.compare_with(row)
 
 
-class ConsentsForm(ActForm):
+class ConsentsForm(AsShown, ActForm):
     """What a patient allowed or took back by word of mouth."""
 
     act = "consents"
@@ -94,18 +83,12 @@ class ConsentsForm(ActForm):
         return {
             "how": answers.get("how", ""),
             "answers": {name: answers[name] for name in names},
-            # Sent along by the page: what was ticked when the person looked.
-            "seen": {
-                name: self.fields[name].to_python(self.data.get(self.add_initial_prefix(name)))
-                for name in names
-            },
+            "seen": self.seen(),
         }
 
     def show_anew(self, row):
         super().show_anew(row)
-        self.data = self.data.copy()
-        for wording in CHANGEABLE:
-            self.data[self.add_initial_prefix(wording.field)] = str(getattr(row, wording.field))
+        self.compare_with(row)
 
 
 class HoldForm(ActForm):

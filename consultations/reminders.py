@@ -23,6 +23,7 @@ def escalate_late() -> int:
         late = list(
             ConsultationRequest.objects.late()
             .filter(escalated_at=None, is_test=False)
+            .only("reference")
             .select_for_update()
             .order_by("respond_by")
         )

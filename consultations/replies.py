@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from post_office.models import STATUS, Email
 
+from practice.encryption import readable
 from practice.models import Practice
 from practice.templatetags.text import when
 
@@ -19,6 +20,10 @@ PLACEHOLDERS = ("name", "reference", "phone", "practice", "reply_by")
 # So many words in a row that a letter shares with the patient's own are a quotation.
 QUOTED_WORDS = 5
 WORD = re.compile(r"\w+")
+UNCOMPARED = (
+    "A text of this request cannot be decrypted, so we could not make sure that the letter does "
+    "not repeat it."
+)
 
 DELIVERY = {
     STATUS.queued: "waiting to be sent",
@@ -62,7 +67,10 @@ def concerns(text, request) -> list[Concern]:
     """What in the text says something about the patient's health."""
     found = []
     letter = _words(text)
-    for source in _health_texts(request):
+    sources = _health_texts(request)
+    if None in sources:
+        found.append(Concern(UNCOMPARED, False))
+    for source in filter(None, sources):
         quoted = _shared_run(letter, _words(source))
         if quoted:
             found.append(Concern(f"It repeats “{quoted}”, which is about their health.", True))
@@ -122,13 +130,17 @@ def delivery(events) -> dict[int, str]:
 def _health_texts(request):
     """What the patient wrote and what staff noted, also in requests merged into this one.
 
+    None stands for a text that cannot be read.
     Letters are left out: two from one template are alike, and they were looked through.
     """
     every = [request, *request.duplicates.all()]
     events = Event.objects.filter(request__in=every).exclude(
         kind__in=(Event.Kind.MAILED, Event.Kind.CORRECTED)
     )
-    return [*(each.message for each in every), *(event.note for event in events if event.note)]
+    return [
+        *(readable(each, "message") for each in every),
+        *(readable(event, "note") for event in events),
+    ]
 
 
 def _words(text):

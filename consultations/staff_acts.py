@@ -21,8 +21,8 @@ CORRECTABLE = ("phone", "email", "preferred_name", "interpreter_language")
 def correct(request, seen, changes, *, by):
     """Corrects facts that the patient gave; `seen` and `changes` are values by field.
 
-    What it was before is kept, encrypted, in the timeline. A new email address gets the
-    confirmation, because the old one may never have got it.
+    What it was before is kept, encrypted, in the timeline. A new email address gets a mail,
+    because the old one may never have got any.
     """
     if not changes:
         raise TriageError("Nothing was changed. Correct something, then save.")
@@ -42,8 +42,8 @@ def correct(request, seen, changes, *, by):
             f"Corrected {' and '.join(names)}",
             note="Before: " + ", ".join(before),
         )
-        if "email" in changes and request.is_open:
-            notifications.tell_patient_again(request, Practice.current())
+        if "email" in changes:
+            notifications.tell_corrected(request, Practice.current())
 
 
 def revoke_link(request, *, by):

@@ -9,6 +9,15 @@ PATIENT = "Patient"
 SYSTEM = "System"
 
 
+def lock(request, *fields):
+    """Keeps the row as it is until the caller's transaction ends, and reads `fields` as they are.
+
+    Raises DoesNotExist when the request was erased meanwhile.
+    """
+    rows = ConsultationRequest.objects.select_for_update()
+    request.refresh_from_db(fields=fields or ["status"], from_queryset=rows)
+
+
 def record(request, kind, by, summary="", **details):
     """Appends one event. `by` is a user, or the name of an actor without an account.
 

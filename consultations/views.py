@@ -31,7 +31,8 @@ RECEIPT = signing.Signer(salt="consultations.received")
 # What the confirmation needs, written out: the ORM takes twice as long. The message is not
 # shown back.
 SHOWN_BACK = """
-    SELECT id, reference, email, respond_by, link_number, link_digest, link_revoked_at, sealed_link
+    SELECT id, reference, email, respond_by,
+        link_number, link_digest, link_expires_at, link_revoked_at, sealed_link
     FROM consultations_consultationrequest WHERE reference = %s
 """
 

@@ -9,12 +9,16 @@ database does not come back altered, it raises.
 import base64
 import hashlib
 import hmac
+import logging
 from functools import cache
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import FieldError
 from django.db import models
+from django.db.models.query_utils import DeferredAttribute
+
+logger = logging.getLogger(__name__)
 
 
 class DecryptionError(Exception):
@@ -83,17 +87,56 @@ def _seals(keys):
 # --- In models --------------------------------------------------------------------------------
 
 
+class Unreadable:
+    """Stands for a stored text that no key at hand opens. Whoever wants its text is refused."""
+
+    def __init__(self, token):
+        self.token = token
+
+    def __str__(self):
+        return decrypt(self.token)
+
+    def __repr__(self):
+        return "<a text that cannot be read>"
+
+
+class EncryptedText(DeferredAttribute):
+    """An encrypted field of a row: raises DecryptionError when a text is asked for in vain."""
+
+    def __get__(self, instance, cls=None):
+        value = super().__get__(instance, cls)
+        return str(value) if isinstance(value, Unreadable) else value
+
+    def __set__(self, instance, value):  # Without it the row's own value would come first.
+        instance.__dict__[self.field.attname] = value
+
+
 class EncryptedTextField(models.TextField):
     """A text field whose column holds ciphertext; empty text stays empty.
+
+    A row whose text cannot be decrypted is fetched all the same and can be worked with, and
+    erased; DecryptionError is raised where the text itself is asked for. Saving such a row
+    leaves the ciphertext as it is.
 
     It cannot be searched or ordered by: every lookup but `isnull` raises FieldError,
     because equal texts have different ciphertexts and a filter would silently find nothing.
     """
 
+    descriptor_class = EncryptedText
+
     def from_db_value(self, value, expression, connection):
-        return decrypt(value) if value else value
+        try:
+            return decrypt(value) if value else value
+        except DecryptionError:
+            return Unreadable(value)
+
+    def pre_save(self, instance, add):
+        value = instance.__dict__.get(self.attname)
+        return value if isinstance(value, Unreadable) else super().pre_save(instance, add)
 
     def get_prep_value(self, value):
+        if isinstance(value, Unreadable):
+            return value.token
         value = super().get_prep_value(value)
         return encrypt(value) if value else value
 
@@ -101,3 +144,12 @@ class EncryptedTextField(models.TextField):
         if lookup_name != "isnull":
             raise FieldError(f"{self.name} is encrypted and cannot be searched ({lookup_name}).")
         return super().get_lookup(lookup_name)
+
+
+def readable(row, name, otherwise=None):
+    """The row's value; `otherwise`, and a line in the log, for a text that no key opens."""
+    try:
+        return getattr(row, name)
+    except DecryptionError:
+        logger.error("A text in %s cannot be decrypted.", f"{row._meta.label}.{name}")
+        return otherwise

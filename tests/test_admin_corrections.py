@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 from PIL import Image
+from post_office.models import Email
 
 from consultations import patient_acts, photos
 from consultations.models import ConsultationRequest, Event
@@ -45,10 +46,20 @@ def test_a_correction_is_an_event_that_keeps_what_was_before(client, row, coordi
     assert was not in event.summary
 
 
-def test_a_new_address_gets_the_confirmation(client, row, mailoutbox):
+def test_a_new_address_gets_a_mail(client, row):
     correct(client, row, email="right@example.com")
     event = Event.objects.get(request=row, kind="mailed")
-    assert event.summary == "Confirmation to the corrected address"
+    assert event.summary == "Mail to the corrected address"
+    assert Email.objects.get().to == ["right@example.com"]
+
+
+@pytest.mark.parametrize("status", ["closed", "quarantined", "spam", "duplicate"])
+def test_what_is_suspected_or_over_mails_nobody(client, a_request, status):
+    row = a_request(status=status)
+    correct(client, row, email="right@example.com")
+    row.refresh_from_db()
+    assert row.email == "right@example.com"
+    assert not Email.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -121,7 +132,7 @@ def by_photo(row):
 
 
 def by_correction(row):
-    patient_acts.correct_contact(row, phone="+15125550188", email=row.email)
+    patient_acts.correct_contact(row, {"phone": row.phone}, {"phone": "+15125550188"})
 
 
 def by_wish(row):

@@ -7,6 +7,7 @@ from django.core import signing
 from django.test import Client
 from post_office.models import Email
 
+from consultations import private_link
 from consultations.models import ConsultationRequest
 from consultations.views import FORM_SALT
 from procedures.models import Procedure
@@ -370,6 +371,21 @@ def test_without_hours_the_confirmation_names_no_time(client, practice, location
 
     assert "as soon as we can" in page.text
     assert not re.search(r"\b(AM|PM)\b", page.text)
+
+
+def test_a_confirmation_shows_no_link_that_no_longer_opens_anything(
+    client, practice, answers, time_machine
+):
+    time_machine.move_to("2026-11-16T16:00:00Z", tick=False)
+    confirmation = client.post(FORM, answers)["Location"]
+    assert "Your private page" in Page(client.get(confirmation)).text
+
+    time_machine.shift(private_link.VALID_FOR)
+
+    page = Page(client.get(confirmation))
+    assert page.status == 200
+    assert "/consultation/request/" not in page.source
+    assert "Your private page" not in page.text
 
 
 def test_a_made_up_receipt_opens_nothing(client, practice, a_request, answers):

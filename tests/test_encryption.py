@@ -126,7 +126,26 @@ def test_text_that_was_altered_in_the_database_is_not_shown(a_request):
         )
 
     with pytest.raises(DecryptionError):
-        ConsultationRequest.objects.get()
+        _ = ConsultationRequest.objects.get().message
+    with pytest.raises(DecryptionError):
+        str(ConsultationRequest.objects.values_list("message", flat=True).get())
+
+
+@pytest.mark.django_db
+def test_text_whose_key_is_away_is_kept_as_it_is_until_the_key_is_back(
+    a_request, settings, new_key
+):
+    pk = a_request(message="What bothers me.").pk
+    old_keys = settings.FIELD_ENCRYPTION_KEYS
+    settings.FIELD_ENCRYPTION_KEYS = [new_key]
+    row = ConsultationRequest.objects.get(pk=pk)
+    row.full_name = "Another Name"
+    row.save()
+
+    settings.FIELD_ENCRYPTION_KEYS = [new_key, *old_keys]
+
+    row = ConsultationRequest.objects.get(pk=pk)
+    assert (row.full_name, row.message) == ("Another Name", "What bothers me.")
 
 
 @pytest.mark.django_db

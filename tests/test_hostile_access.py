@@ -16,6 +16,7 @@ from consultations.views import RECEIPT
 from tests import picture_files
 from tests.conftest import PASSWORD
 from tests.pages import Page
+from tests.private_pages import contact_form
 
 pytestmark = pytest.mark.django_db
 REQUESTS = "/admin/consultations/consultationrequest/"
@@ -145,8 +146,8 @@ def test_a_private_link_reaches_its_own_request_only(a_request):
     mine, other = a_request(), a_request()
     page = private_link.path(mine)
     smuggled = {"id": other.pk, "pk": other.pk, "reference": other.reference, "request": other.pk}
-    smuggled |= {"contact-id": other.pk, "contact-phone": "+15125550199"}
-    smuggled |= {"contact-email": "new@example.com", "token": other.reference}
+    smuggled |= contact_form(mine, phone="+15125550199", email="new@example.com")
+    smuggled |= {"contact-id": other.pk, "token": other.reference}
     visitor = client()
     for act in ("contact/", "withdraw/", "delete/", "photos/"):
         visitor.post(page + act, smuggled)

@@ -8,7 +8,15 @@ from django.test import Client
 from django.utils.html import escape
 from post_office.models import STATUS, Email
 
-from consultations import form_facts, notifications, patient_acts, private_link
+from consultations import (
+    form_facts,
+    notifications,
+    patient_acts,
+    privacy,
+    private_link,
+    replies,
+    staff_acts,
+)
 from consultations.models import ConsultationRequest, Event
 from practice.models import Practice
 from tests.dump import places_of
@@ -54,6 +62,12 @@ def work():
         signal.signal(number, handler)
 
 
+def write_to(request, by):
+    """A letter, the one mail that may call the patient by name: a person looks it through."""
+    body = replies.fill("Hello {name}, please call us.", request)
+    replies.send(request, "Your request", body, by=by)
+
+
 # --- The patient's ----------------------------------------------------------------------------
 
 
@@ -64,7 +78,6 @@ def test_the_patient_gets_reference_promise_and_phone_number(received, to_patien
     assert received.reference in text
     assert received.reference in to_patient.subject
     assert "Monday, November 23 at 12:00 PM" in text
-    assert "Hello Ada," in text
     assert "512-555-0100" in text
     assert "call 911" in text
 
@@ -126,14 +139,15 @@ def test_without_opening_hours_no_time_is_promised(client, practice, location, a
         "Ada\r\nBcc: eve@example.com",
     ],
 )
-def test_a_name_cannot_change_the_mail(client, practice, answers, work, mailoutbox, name):
-    client.post(FORM, answers | {"preferred_name": name, "full_name": name})
+def test_a_name_cannot_change_a_letter(a_request, coordinator, work, mailoutbox, name):
+    request = a_request(preferred_name=name)
+    write_to(request, coordinator)
 
     work()
 
-    sent = next(mail for mail in mailoutbox if mail.to == ["ada@example.com"])
-    assert sent.recipients() == ["ada@example.com"]
-    html = sent.alternatives[0].content
+    sent = next(mail for mail in mailoutbox if mail.to == [request.email])
+    assert sent.recipients() == [request.email]
+    html = sent.alternatives[0].content.replace("<br>", " ")
     assert f"Hello {' '.join(name.split())}," in " ".join(sent.body.split())
     assert f"Hello {escape(' '.join(name.split()))}," in " ".join(html.split())
     assert "Bcc" not in str(sent.message().items())
@@ -141,17 +155,54 @@ def test_a_name_cannot_change_the_mail(client, practice, answers, work, mailoutb
 
 @sends
 def test_a_name_that_is_another_s_placeholder_gets_nobody_s_link(
-    client, a_request, answers, work, mailoutbox
+    a_request, coordinator, work, mailoutbox
 ):
     other = a_request()
-    client.post(FORM, answers | {"preferred_name": private_link.placeholder(other)})
+    request = a_request(preferred_name=private_link.placeholder(other))
+    write_to(request, coordinator)
 
     work()
 
-    sent = next(mail for mail in mailoutbox if mail.to == ["ada@example.com"])
+    sent = next(mail for mail in mailoutbox if mail.to == [request.email])
     for text in (sent.body, sent.alternatives[0].content):
         assert private_link.path(other) not in text
-        assert "/consultation/request/" in text  # Their own.
+        assert "https://testserver/consultation/" in text
+
+
+def corrected(request, client, by):
+    staff_acts.correct(request, {"email": request.email}, {"email": "new@example.com"}, by=by)
+
+
+def link_renewed(request, client, by):
+    staff_acts.renew_link(request, by=by)
+
+
+def erased(request, client, by):
+    privacy.erase_person(request, reason="Asked for", by=by)
+
+
+@pytest.mark.parametrize("act", [None, corrected, link_renewed, erased])
+def test_nobody_can_have_us_mail_their_own_words_to_others(
+    client, practice, answers, coordinator, act
+):
+    typed = {
+        name: f"{word} at spam.example"
+        for name, word in (
+            *(("full_name", "Winner"), ("preferred_name", "Darling"), ("message", "Casino")),
+            *(("guardian_name", "Prince"), ("guardian_relationship", "Uncle")),
+            ("interpreter_language", "Klingon"),
+        )
+    }
+    client.post(FORM, answers | typed | {"is_under_18": "on"})
+    request = ConsultationRequest.objects.get()
+    if act:
+        Email.objects.all().delete()
+        act(request, client, coordinator)
+
+    (mail,) = Email.objects.exclude(to=["hello@example.com"])
+    for text in (mail.subject, mail.message, mail.html_message):
+        assert "spam.example" not in text
+        assert not [word for word in typed.values() if word.split()[0] in text]
 
 
 # --- The staff's ------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from consultations.models import ConsultationRequest, ContactAttempt
 from practice.logs import SafeFormatter
 from tests.dump import columns, places_of, tables
 from tests.pages import Page
+from tests.private_pages import correct
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -139,8 +140,6 @@ def test_who_the_patient_is_stands_in_the_request_and_where_the_mail_goes_and_no
     allowed = {f"{REQUESTS}.{field}"}
     if field == "email":  # Staff find the request by it.
         allowed |= {"post_office_email.to", "consultations_searchword.word"}
-    if field == "preferred_name":  # The mail greets by it.
-        allowed |= {"post_office_email.message", "post_office_email.html_message"}
 
     assert places_of(PERSONAL[field]) == allowed
 
@@ -154,11 +153,7 @@ def test_after_the_mail_is_sent_nothing_more_is_kept_of_it(stored):
 
 
 def test_a_correction_leaves_the_old_address_in_no_clear_column(stored):
-    address = f"{private_link.path(stored)}contact/"
-
-    Client().post(
-        address, {"contact-phone": "+15125550188", "contact-email": "new-address@example.com"}
-    )
+    correct(Client(), stored, phone="+15125550188", email="new-address@example.com")
 
     assert places_of("5550177") == set()
     # The mail to the old address has been queued and says where it went.

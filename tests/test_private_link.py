@@ -93,6 +93,17 @@ def test_a_link_lives_half_a_year(a_request, time_machine, after, is_found):
     time_machine.shift(after)
 
     assert (private_link.find(token) == request) is is_found
+    assert (private_link.path(request) is not None) is is_found
+
+
+def test_a_link_that_was_never_dated_is_neither_opened_nor_shown(a_request):
+    request = a_request()
+    token = token_of(request)
+    ConsultationRequest.objects.update(link_expires_at=None)
+    request.refresh_from_db()
+
+    assert private_link.find(token) is None
+    assert private_link.path(request) is None
 
 
 def test_a_revoked_link_is_gone_at_once(a_request):

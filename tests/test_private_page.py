@@ -3,13 +3,17 @@
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from post_office.models import Email
 
-from consultations import private_link
-from consultations.models import ConsultationRequest, Event, Status
+from consultations import patient_acts, private_link, triage
+from consultations.choices import Status
+from consultations.models import ConsultationRequest, Event
 from tests.pages import Page
+from tests.private_pages import done_by_the_patient, page_of, stored
 
 pytestmark = pytest.mark.django_db
 
@@ -17,21 +21,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def mine(a_request):
     return a_request(full_name="Ada Patient", email="ada@example.com", message="A secret worry.")
-
-
-def page_of(request):
-    return private_link.path(request)
-
-
-def stored(request):
-    return ConsultationRequest.objects.get(pk=request.pk)
-
-
-def done_by_the_patient(request):
-    return [
-        (event.kind, event.by_name, event.summary)
-        for event in request.events.exclude(kind="received")
-    ]
 
 
 # --- Looking ----------------------------------------------------------------------------------
@@ -129,6 +118,8 @@ def test_a_link_that_no_longer_opens_says_so_in_every_way_alike(client, mine, br
     page = Page(response)
     assert response.status_code == 404
     assert "512-555-0100" in page.text
+    assert "If you asked us to delete your request" in page.text
+    assert ("What you sent just now was not stored" in page.text) == bool(act)
     assert mine.reference not in page.source
     assert mine.email not in page.source
 
@@ -148,79 +139,6 @@ def test_another_site_cannot_act_for_the_patient(mine, act):
     assert stored(mine).status == "new"
 
 
-# --- Correcting -------------------------------------------------------------------------------
-
-
-def correct(client, request, phone=None, email=None):
-    return client.post(
-        f"{page_of(request)}contact/",
-        {
-            "contact-phone": str(request.phone) if phone is None else phone,
-            "contact-email": request.email if email is None else email,
-        },
-    )
-
-
-def test_a_corrected_phone_number_is_used_and_the_old_one_stays_in_the_timeline(client, mine):
-    before = mine.phone.as_e164
-
-    response = correct(client, mine, phone="(512) 555-0188")
-
-    assert response.status_code == 302
-    assert response["Location"] == page_of(mine)
-    assert stored(mine).phone.as_e164 == "+15125550188"
-    assert done_by_the_patient(mine) == [("corrected", "Patient", "Changed phone number")]
-    assert before[-4:] in mine.events.get(kind="corrected").note
-    assert not Email.objects.exists()
-
-
-def test_a_corrected_address_gets_the_confirmation(client, mine):
-    correct(client, mine, email="ada.patient@example.com")
-
-    assert stored(mine).email == "ada.patient@example.com"
-    mail = Email.objects.get()
-    assert mail.to == ["ada.patient@example.com"]
-    assert mine.reference in mail.message
-    assert [kind for kind, *_ in done_by_the_patient(mine)] == ["corrected", "mailed"]
-
-
-def test_the_old_address_is_in_the_encrypted_note_only(client, mine):
-    correct(client, mine, phone="(512) 555-0188", email="ada.patient@example.com")
-
-    line = mine.events.get(kind="corrected")
-    assert line.summary == "Changed phone number and email address"
-    assert "ada@example.com" in line.note
-
-
-def test_saving_without_a_change_is_not_a_correction(client, mine):
-    response = correct(client, mine)
-
-    assert response.status_code == 302
-    assert done_by_the_patient(mine) == []
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("email", ""),
-        ("email", "ada@"),
-        ("email", '"<ada>"@example.com'),
-        ("email", '"a,stranger@elsewhere.example.com,b"@example.com'),
-        ("phone", "12"),
-        ("phone", "none"),
-    ],
-)
-def test_what_cannot_be_right_is_said_beside_the_field_and_not_stored(client, mine, field, value):
-    response = correct(client, mine, **{field: value})
-
-    page = Page(response)
-    assert response.status_code == 422
-    assert page.fields[f"contact-{field}"] == value
-    assert page.error_of(f"contact-{field}")
-    assert (stored(mine).phone, stored(mine).email) == (mine.phone, mine.email)
-    assert done_by_the_patient(mine) == []
-
-
 # --- Withdrawing and deletion -----------------------------------------------------------------
 
 
@@ -237,15 +155,46 @@ def test_a_patient_can_withdraw(client, a_request, status):
     assert client.get(page_of(request)).status_code == 200
 
 
-@pytest.mark.parametrize("status", ["closed", "duplicate", "spam"])
-def test_withdrawing_what_is_over_changes_nothing_and_is_no_error(client, a_request, status):
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("closed", "This request is closed already. There is nothing to do."),
+        ("duplicate", "Withdraw that one on its own private page, or call us."),
+        ("spam", "Please call us to withdraw this."),
+    ],
+)
+def test_withdrawing_what_is_over_changes_nothing_and_is_no_error(client, a_request, status, words):
     request = a_request(status=status)
 
     response = client.post(f"{page_of(request)}withdraw/", follow=True)
 
     assert response.status_code == 200
+    assert words in Page(response).text
     assert stored(request).status == status
     assert done_by_the_patient(request) == []
+
+
+def test_who_withdraws_while_staff_move_the_request_has_withdrawn(mine, coordinator):
+    as_the_page_was_opened = stored(mine)
+    triage.move(stored(mine), Status.IN_CONTACT, by=coordinator)
+
+    patient_acts.withdraw(as_the_page_was_opened)
+
+    assert (stored(mine).status, stored(mine).close_reason) == ("closed", "withdrawn")
+
+
+@pytest.mark.parametrize("act", ["contact/", "consents/", "photos/delete/", "withdraw/"])
+def test_who_is_erased_while_they_act_is_told_that_the_link_is_gone(client, mine, monkeypatch, act):
+    found = private_link.find(page_of(mine).split("/")[-2])
+    address = page_of(mine) + act
+    ConsultationRequest.objects.filter(pk=mine.pk).delete()
+    monkeypatch.setattr(private_link, "find", lambda token: found)
+    typed = {"contact-phone": "", "contact-email": "new@example.com", "consents-may_text": "on"}
+
+    response = client.post(address, typed)
+
+    assert response.status_code == 404
+    assert "What you sent just now was not stored" in Page(response).text
 
 
 def test_asking_for_deletion_twice_is_asking_once(client, mine):
@@ -260,3 +209,66 @@ def test_asking_for_deletion_twice_is_asking_once(client, mine):
     assert mine.reference in text
     for hidden in ("Ada", "ada@", "secret"):
         assert hidden not in text
+
+
+# --- While the database is away ---------------------------------------------------------------
+
+
+def away(*args):
+    raise OperationalError
+
+
+@pytest.fixture
+def database_away(monkeypatch):
+    """From when it is called."""
+    return lambda: monkeypatch.setattr(private_link, "find", away)
+
+
+def test_who_looks_while_the_database_is_away_is_asked_to_come_back(client, mine, database_away):
+    address = page_of(mine)
+    database_away()
+
+    response = client.get(address)
+
+    assert response.status_code == 503
+    assert "Your request itself is not affected. Come back in a few minutes." in Page(response).text
+
+
+@pytest.mark.parametrize(
+    ("act", "typed"),
+    [
+        ("contact/", {"contact-phone": "(512) 555-0188", "contact-email": "new@example.com"}),
+        ("consents/", {"consents-may_text": "on", "initial-consents-may_text": "False"}),
+        ("withdraw/", {}),
+        ("delete/", {}),
+    ],
+)
+def test_what_was_sent_while_the_database_is_away_can_be_sent_again_from_there(
+    client, mine, act, typed
+):
+    address = page_of(mine) + act
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(private_link, "find", away)
+        response = client.post(address, typed | {"csrfmiddlewaretoken": "x"})
+    page = Page(response)
+
+    assert response.status_code == 503
+    assert "we did not receive what you sent just now" in page.text
+    again = {name: value for name, value in page.fields.items() if name != "csrfmiddlewaretoken"}
+    assert again == typed
+    assert "Send it again" in page.source
+    assert client.post(address, again).status_code in (302, 409)
+
+
+def test_pictures_sent_while_the_database_is_away_have_to_be_chosen_again(
+    client, mine, database_away
+):
+    address = f"{page_of(mine)}photos/"
+    database_away()
+
+    response = client.post(address, {"photos-view_0": SimpleUploadedFile("a.jpg", b"x")})
+
+    page = Page(response)
+    assert response.status_code == 503
+    assert "choose them again" in page.text
+    assert "Send it again" not in page.source

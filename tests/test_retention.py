@@ -156,7 +156,9 @@ def full_life(practice, a_request, coordinator, manager, signed_in):
     triage.merge(twin, row, by=coordinator)
     triage.unmerge(twin, by=coordinator)
     photos.add(row, [("MARK-view", Image.new("RGB", (40, 30)))], by="Patient")
-    patient_acts.correct_contact(row, phone="+15125550188", email="mark-new@example.com")
+    patient_acts.correct_contact(
+        row, vars(row), {"phone": "+15125550188", "email": "mark-new@example.com"}
+    )
     replies.send(row, "Subject MARK-subject", "Body MARK-body", by=coordinator, name="MARK-name")
     staff_acts.hold(row, True, "MARK-reason", by=manager)
     staff_acts.hold(row, False, "MARK-reason", by=manager)

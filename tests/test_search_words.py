@@ -142,7 +142,9 @@ def test_a_correction_by_staff_is_found_and_what_was_wrong_is_not(a_request, coo
 def test_a_correction_by_the_patient_is_found_and_what_was_wrong_is_not(a_request, found):
     row = a_request(full_name="Ann", status="closed")
     was = row.email
-    patient_acts.correct_contact(row, phone="+442079460155", email="ann@example.org")
+    patient_acts.correct_contact(
+        row, vars(row), {"phone": "+442079460155", "email": "ann@example.org"}
+    )
     assert found("ann@example.org") == found("79460155") == ["Ann"]
     assert found(was) == []
 

@@ -55,6 +55,7 @@ class RequestAdmin(admin.ModelAdmin):
         return (
             ConsultationRequest.objects.visible_to(request.user)
             .select_related("procedure", "surgeon", "owner")
+            .defer("message")  # The page of one request shows it, and fetches it for that.
             .order_by()
         )
 
@@ -98,7 +99,7 @@ class RequestAdmin(admin.ModelAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         moment = inbox.Moment.of(request.user)
-        requests = self.get_queryset(request).defer("message")
+        requests = self.get_queryset(request)
         if request.method == "POST":
             return self._remember_search(request)
         query, view = _query(request), _view(request)
@@ -256,7 +257,7 @@ class RequestAdmin(admin.ModelAdmin):
         if act is None or not numbers:
             self.message_user(request, "Tick the requests first.", messages.WARNING)
             return HttpResponseRedirect(back_to)
-        rows = self.get_queryset(request).filter(pk__in=numbers).defer("message")
+        rows = self.get_queryset(request).filter(pk__in=numbers)
         context = {
             **self.admin_site.each_context(request),
             "title": act.question,

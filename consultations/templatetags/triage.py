@@ -4,11 +4,14 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 
+from practice.encryption import readable
 from practice.templatetags.text import wall_clock
 
 from ..choices import Status
 
 register = template.Library()
+# {% readable row "message" as words %}: None where no key opens it.
+register.simple_tag(readable)
 
 TONES = {
     Status.NEW: "accent",
