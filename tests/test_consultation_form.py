@@ -5,7 +5,6 @@ import re
 import pytest
 from django.core import signing
 from django.test import Client
-from post_office.models import Email
 
 from consultations import private_link
 from consultations.models import ConsultationRequest
@@ -270,33 +269,6 @@ def test_answers_that_are_no_longer_shown_are_not_kept(client, practice, answers
 
     stored = ConsultationRequest.objects.get()
     assert (stored.guardian_name, stored.guardian_relationship) == ("", "")
-
-
-ONE_LINE = (
-    "full_name",
-    "preferred_name",
-    "guardian_name",
-    "guardian_relationship",
-    "interpreter_language",
-)
-
-
-@pytest.mark.parametrize("space", ["\r\n\r\n", "\n", "\u2028", "\v", " \t "], ids=ascii)
-def test_what_is_asked_for_in_one_line_is_stored_as_one_line(client, practice, answers, space):
-    sent = dict.fromkeys(ONE_LINE, f" Ada{space}Patient{space}") | {"is_under_18": "on"}
-
-    client.post(FORM, answers | sent)
-
-    stored = ConsultationRequest.objects.get()
-    assert {name: getattr(stored, name) for name in ONE_LINE} == dict.fromkeys(
-        ONE_LINE, "Ada Patient"
-    )
-
-
-def test_a_name_writes_no_lines_of_its_own_into_a_mail(client, practice, answers):
-    client.post(FORM, answers | {"preferred_name": "Ada!\r\n\r\nClaim it at example.org"})
-
-    assert not [mail for mail in Email.objects.all() if "\nClaim it" in mail.message]
 
 
 def test_a_child_is_asked_for_with_a_guardian(client, practice, answers):
