@@ -7,6 +7,7 @@ made anew as soon as another edition of the content is in force, which one short
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from django.conf import settings
@@ -36,6 +37,7 @@ class Facts:
     procedures: tuple[Procedure, ...]
     surgeons: tuple[Surgeon, ...]
     made: dict[Hashable, Any] = field(default_factory=dict)
+    adding: Lock = field(default_factory=Lock, compare=False)
 
     def once(self, key: Hashable, make: Callable):
         """What `make()` gives, made once for as long as these facts hold and it has room."""
@@ -43,9 +45,11 @@ class Facts:
             return make()
         found = self.made.get(key)
         if found is None:
-            while len(self.made) >= MOST_MADE:
-                self.made.pop(next(iter(self.made)), None)
-            found = self.made[key] = make()
+            found = make()
+            with self.adding:
+                while len(self.made) >= MOST_MADE:
+                    del self.made[next(iter(self.made))]
+                self.made[key] = found
         return found
 
     def filled(self, template, values, context, request=None):

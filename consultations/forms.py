@@ -3,22 +3,20 @@
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
 from django import forms
-from django.core.validators import RegexValidator
 from django.utils.functional import cached_property
 from phonenumber_field.formfields import PhoneNumberField
+
+from practice.mail_addresses import AddressField
 
 from . import photos
 from .as_shown import AsShown
 from .choices import BestTime, ContactMethod
 from .consents import HEALTH_DATA, ON_THE_FORM, TEXT, VOICEMAIL
 from .models import ConsultationRequest
+from .one_line import LineField
 
 PHONE_METHODS = (ContactMethod.PHONE, ContactMethod.TEXT)
 LONGEST_MESSAGE = 5000
-# Valid before the @ and within quotes only; the mail queue cannot hold such an address.
-no_angle_brackets = RegexValidator(
-    r"[<>]", "Enter an email address like name@example.com.", inverse_match=True
-)
 
 
 class LivePageField(forms.ChoiceField):
@@ -88,6 +86,14 @@ class ConsultationForm(forms.ModelForm):
             "may_leave_voicemail",
             "may_text",
         )
+        field_classes = {
+            "full_name": LineField,
+            "preferred_name": LineField,
+            "email": AddressField,
+            "guardian_name": LineField,
+            "guardian_relationship": LineField,
+            "interpreter_language": LineField,
+        }
         labels = {
             "full_name": "Full name",
             "preferred_name": "What should we call you? (optional)",
@@ -107,10 +113,7 @@ class ConsultationForm(forms.ModelForm):
         }
         error_messages = {
             "full_name": {"required": "Enter your full name."},
-            "email": {
-                "required": "Enter your email address.",
-                "invalid": "Enter an email address like name@example.com.",
-            },
+            "email": {"required": "Enter your email address."},
             "message": {"required": "Tell us in a few words what you would like to discuss."},
             "contact_method": {"required": "Choose how we should contact you."},
         }
@@ -134,7 +137,6 @@ class ConsultationForm(forms.ModelForm):
             self.fields["procedure"].offer(facts.procedures, "Something else, or not sure yet")
             self.fields["surgeon"].offer(facts.surgeons, "No preference")
         self._require_and_limit()
-        self.fields["email"].validators.append(no_angle_brackets)
         for name, autocomplete in (
             ("full_name", "name"),
             ("preferred_name", "nickname"),
@@ -281,10 +283,9 @@ class ContactForm(PrivateForm):
         help_text=ConsultationForm.base_fields["phone"].help_text,
         error_messages=dict(ConsultationForm.base_fields["phone"].error_messages),
     )
-    email = forms.EmailField(
+    email = AddressField(
         label="Email address",
         max_length=254,
-        validators=[no_angle_brackets],
         show_hidden_initial=True,
         error_messages=ConsultationForm.Meta.error_messages["email"],
     )

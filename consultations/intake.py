@@ -7,7 +7,7 @@ import uuid
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, IntegrityError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, transaction
 from django.utils import timezone
 
 from practice.inserts import insert
@@ -35,25 +35,18 @@ def submit(answers, *, token, origin, sending=None, consents=(), facts=None, **m
     digest = answers_digest(answers)
     # A page restored by Back has its old token: with changed answers it is another send.
     token = uuid.uuid5(uuid.UUID(str(token)), digest)
-    earlier, resembled = _earlier(token, digest, answers)
-    if earlier:
-        return earlier, False
     facts = facts or form_facts.current()
     request = ConsultationRequest(
         **answers, **more, submission_token=token, answers_digest=digest, origin=origin
     )
     request.received_at = timezone.now()
     request.respond_by = clock.promise(facts.practice, request.received_at, facts.calendar)
-    request.resembles = resembled
     private_link.issue(request)
-    try:
-        with transaction.atomic():
-            _store(request, consents, sending or spam.Sending(), facts)
-    except IntegrityError:
-        earlier, _ = _earlier(token, digest, answers)
-        if earlier is None:
-            raise
-        return earlier, False
+    with transaction.atomic():
+        earlier, request.resembles = _earlier(token, digest, answers)
+        if earlier:
+            return earlier, False
+        _store(request, consents, sending or spam.Sending(), facts)
     return request, True
 
 
@@ -88,6 +81,9 @@ def answers_digest(answers):
     return hmac.new(settings.SECRET_KEY.encode(), plain.encode(), hashlib.sha256).hexdigest()
 
 
+# Of sends with the same answers, the second looks when the first has committed: one after
+# the other to the end of the transaction. SQLite lets in one writer at a time anyway.
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(%s);"
 # The request that this very send has stored before, and the latest genuine one of the same
 # person. In one statement, and past the ORM, which takes ten times as long to write it.
 EARLIER = """
@@ -109,6 +105,7 @@ EARLIER = """
 def _earlier(token, digest, answers):
     """(the request that was stored for this send, the latest one of the same person).
 
+    Call it in the transaction that stores the request: nobody stores the same meanwhile.
     Of each the number and reference: nobody here needs more, least of all the message.
     """
     lately = timezone.now() - SAME_ANSWERS_WINDOW
@@ -119,13 +116,22 @@ def _earlier(token, digest, answers):
         each.get_db_prep_value(value, connection)
         for each, value in zip(fields, values.values(), strict=True)
     ]
+    sql, values = EARLIER, [*prepared, Status.SPAM, Status.QUARANTINED]
+    if connection.vendor == "postgresql":
+        # Sent together, and yet two statements: the second sees what was committed meanwhile.
+        sql, values = ONE_AT_A_TIME + sql, [_lock_number(digest), *values]
     with connection.cursor() as cursor:
-        cursor.execute(EARLIER, [*prepared, Status.SPAM, Status.QUARANTINED])
+        cursor.execute(sql, values)
         found = {
             which: ConsultationRequest.from_db(DEFAULT_DB_ALIAS, ["id", "reference"], row)
             for which, *row in cursor.fetchall()
         }
     return found.get("sent"), found.get("person")
+
+
+def _lock_number(digest):
+    """A signed 64-bit number. Two digests that share one merely wait for each other."""
+    return int.from_bytes(bytes.fromhex(digest)[:8], signed=True)
 
 
 def _consents(request, given):

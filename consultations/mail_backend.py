@@ -13,6 +13,13 @@ from . import private_link
 from .notifications import SELF_TEST_HEADER
 
 
+class NotOneRecipient(ValueError):
+    """Says no address: the queue shows it to staff."""
+
+    def __init__(self):
+        super().__init__("This is not one email address. Correct the patient's address.")
+
+
 class PrivateLinkBackend(BaseEmailBackend):
     """Sends through settings.MAIL_TRANSPORT; what is stored keeps the placeholder."""
 
@@ -29,6 +36,10 @@ class PrivateLinkBackend(BaseEmailBackend):
     def send_messages(self, messages):
         messages = [each for each in messages if SELF_TEST_HEADER not in each.extra_headers]
         for message in messages:
+            # Every mail has one. More come of an address that was stored before forms refused
+            # its commas (`practice.mail_addresses`), and the others are strangers.
+            if len(message.recipients()) != 1:
+                raise NotOneRecipient
             body = private_link.fill_in(message.body, message.to)
             message.body = sign_in_mail.unseal(body)
             message.alternatives = [

@@ -28,6 +28,7 @@ from .choices import (
     Origin,
     Status,
 )
+from .one_line import one_line
 from .references import new_reference
 from .request_queries import RequestQuerySet
 
@@ -179,8 +180,8 @@ class ConsultationRequest(models.Model):
 
     @property
     def called(self):
-        """How to address the patient."""
-        return self.preferred_name or self.full_name
+        """How to address the patient, in one line whatever is stored: letters begin with it."""
+        return one_line(self.preferred_name or self.full_name)
 
     @property
     def is_open(self):

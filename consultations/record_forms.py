@@ -4,9 +4,12 @@ from django import forms
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from practice.mail_addresses import AddressField
+
 from .as_shown import AsShown
 from .consents import CHANGEABLE
-from .forms import ConsultationForm, no_angle_brackets
+from .forms import ConsultationForm
+from .one_line import LineField
 from .staff_acts import CORRECTABLE
 from .staff_forms import ActForm, note_field
 
@@ -33,16 +36,11 @@ class CorrectForm(AsShown, ActForm):
         show_hidden_initial=True,
         error_messages=dict(ConsultationForm.base_fields["phone"].error_messages),
     )
-    email = forms.EmailField(
-        label="Email address",
-        max_length=254,
-        validators=[no_angle_brackets],
-        show_hidden_initial=True,
-    )
-    preferred_name = forms.CharField(
+    email = AddressField(label="Email address", max_length=254, show_hidden_initial=True)
+    preferred_name = LineField(
         label="Wants to be called", max_length=80, required=False, show_hidden_initial=True
     )
-    interpreter_language = forms.CharField(
+    interpreter_language = LineField(
         label="Interpreter for", max_length=60, required=False, show_hidden_initial=True
     )
 

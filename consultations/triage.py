@@ -50,6 +50,8 @@ NEXT = {
     Status.DUPLICATE: (),  # Entered and left by `merge` and `unmerge` alone.
 }
 
+GONE = "This request no longer exists. Nothing was changed."
+
 # States that a member of staff can only have reached by speaking or writing to the patient.
 ANSWERED = (Status.IN_CONTACT, Status.BOOKED)
 
@@ -117,10 +119,13 @@ def move(request, to, *, by, note="", reason=""):
 
 
 def add_note(request, text, *, by):
-    """Appends a note. Raises TriageError for an empty one."""
+    """Appends a note. Raises TriageError for an empty one, or when the request is gone."""
     if not text.strip():
         raise TriageError("Write the note before saving it.")
-    return record(request, Event.Kind.NOTED, by, note=text.strip())
+    with transaction.atomic():
+        if request.pk not in _locked(request.pk):
+            raise TriageError(GONE)
+        return record(request, Event.Kind.NOTED, by, note=text.strip())
 
 
 def record_contact(request, channel, outcome, *, by, note="", follow_up_on=None):
@@ -193,14 +198,19 @@ def merge(request, into, *, by):
 
 
 def unmerge(request, *, by):
-    """Undoes `merge`: the request is again what it was, on its original clock."""
-    into = request.duplicate_of  # None when the original was erased meanwhile.
+    """Undoes `merge`: the request is again what it was, on its original clock.
+
+    Raises TriageError when a colleague has undone it first, or merged it into another since.
+    """
     if request.status != Status.DUPLICATE:
         raise TriageError("This request is not merged into another.")
-    merged = request.events.filter(kind=Event.Kind.MERGED, to_status=Status.DUPLICATE).last()
-    back_to = Status(merged.from_status) if merged else Status.NEW
+    seen = {"status": Status.DUPLICATE, "duplicate_of": request.duplicate_of_id}
     with transaction.atomic():
-        update_as_seen(request, {"status": Status.DUPLICATE}, status=back_to, duplicate_of=None)
+        # None when the original was erased.
+        into = _locked(request.pk, request.duplicate_of_id).get(request.duplicate_of_id)
+        merged = request.events.filter(kind=Event.Kind.MERGED, to_status=Status.DUPLICATE).last()
+        back_to = Status(merged.from_status) if merged else Status.NEW
+        update_as_seen(request, seen, status=back_to, duplicate_of=None)
         record(
             request,
             Event.Kind.UNMERGED,
@@ -214,12 +224,9 @@ def unmerge(request, *, by):
 
 
 def _check_merge(request, into):
-    """Looks at both rows as they are now and keeps them so until the transaction ends."""
     if request.pk == into.pk:
         raise TriageError("Choose another request to merge this one into.")
-    # In the order of their keys: of two merges at once, one waits for the other.
-    both = ConsultationRequest.objects.select_for_update().filter(pk__in=(request.pk, into.pk))
-    now = {each.pk: each for each in both.only("status", "reference").order_by("pk")}
+    now = _locked(request.pk, into.pk)
     if into.pk not in now:
         raise TriageError(f"{into.reference} no longer exists. Nothing was changed.")
     target = Status(now[into.pk].status)
@@ -234,6 +241,13 @@ def _check_merge(request, into):
         raise TriageError("Only an open request can be merged. Reopen this one first.")
     if request.duplicates.exists():
         raise TriageError("Others are merged into this request. Undo that first.")
+
+
+def _locked(*keys):
+    """The rows as they are now, by key, kept so until the transaction ends; without those gone."""
+    rows = ConsultationRequest.objects.select_for_update().filter(pk__in=keys)
+    # In the order of their keys: of two who lock the same two rows, one waits for the other.
+    return {each.pk: each for each in rows.only("status", "reference").order_by("pk")}
 
 
 def _first_response(request, now):
@@ -264,12 +278,14 @@ def update_as_seen(request, seen, **changes):
 
 
 def _what_happened(request):
-    latest = Event.objects.filter(request=request.pk).defer("note").last()
-    if latest is None:
-        return "This request no longer exists. Nothing was changed."
-    now = ConsultationRequest.objects.select_related("owner").defer("message").get(pk=request.pk)
+    rows = ConsultationRequest.objects.select_related("owner", "duplicate_of")
+    now = rows.defer("message", "duplicate_of__message").filter(pk=request.pk).first()
+    if now is None:
+        return GONE
+    latest = Event.objects.filter(request=now).defer("note").last()
+    merged = f", merged into {now.duplicate_of.reference}," if now.duplicate_of else ""
     return (
-        f"{latest.by_name or 'The system'} changed this request meanwhile: it is "
-        f"“{now.get_status_display()}” and belongs to {now.owner or 'nobody'}. "
+        f"{(latest and latest.by_name) or 'The system'} changed this request meanwhile: it is "
+        f"“{now.get_status_display()}”{merged} and belongs to {now.owner or 'nobody'}. "
         "Nothing of yours was saved; look again and repeat it if it still fits."
     )

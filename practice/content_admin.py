@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.html import format_html
 
+from .mail_addresses import AddressField
 from .publishing import Publishable
 from .stale_edits import StaleEdits
 from .version_admin import VersionedAdmin
@@ -34,6 +35,7 @@ PLAIN_WIDGETS = {
         "widget": forms.DateTimeInput({"type": "datetime-local"}, "%Y-%m-%dT%H:%M"),
     },
     models.DateField: {"widget": forms.DateInput({"type": "date"}, "%Y-%m-%d")},
+    models.EmailField: {"form_class": AddressField},
     models.TextField: {"form_class": ProseField},
     models.TimeField: {"widget": forms.TimeInput({"type": "time"}, "%H:%M")},
     models.URLField: {

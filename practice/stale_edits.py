@@ -9,9 +9,9 @@ from .content_version import raise_version
 from .revisions import Revision, draft_of
 
 STALE = (
-    "This page was changed after you had opened it: last by {who}, {when}. Its state is “{state}” now. "
-    "Nothing is saved yet, and what you typed is still here. Its history says what was changed. "
-    "Save again to put yours in its place."
+    "This page was changed after you had opened it: last by {who}, {when}. "
+    "Its state is “{state}” now. Nothing is saved yet, and what you typed is still here. Its "
+    "history says what was changed. Save again to put yours in its place."
 )
 
 

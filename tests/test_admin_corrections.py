@@ -66,7 +66,11 @@ def test_what_is_suspected_or_over_mails_nobody(client, a_request, status):
     ("changes", "why"),
     [
         ({"phone": "12"}, "Enter a phone number"),
-        ({"email": "nobody"}, "Enter a valid email address"),
+        ({"email": "nobody"}, "Enter an email address like name@example.com."),
+        (
+            {"email": '"a,stranger@elsewhere.example.com,b"@example.com'},
+            "Enter an email address like name@example.com.",
+        ),
         ({"email": ""}, "required"),
     ],
 )
@@ -76,6 +80,20 @@ def test_a_fault_is_told_and_what_was_typed_stays(client, row, changes, why):
     assert why in text(response)
     assert 'value="Adele"' in text(response)
     assert not Event.objects.filter(kind="corrected").exists()
+
+
+def test_a_correction_is_one_line(client, row):
+    correct(client, row, preferred_name="Ada\r\n\r\nof  Austin")
+    row.refresh_from_db()
+    assert row.preferred_name == "Ada of Austin"
+
+
+def test_a_name_of_several_lines_from_before_can_be_corrected(client, row):
+    type(row).objects.update(preferred_name="Ada\r\nof Austin")
+    row.refresh_from_db()
+    assert correct(client, row, preferred_name="Ada").status_code == 302
+    row.refresh_from_db()
+    assert row.preferred_name == "Ada"
 
 
 def test_saving_without_a_change_says_so(client, row):

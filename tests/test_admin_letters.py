@@ -45,6 +45,11 @@ def test_a_template_is_filled_in_and_can_be_changed(client, row):
     assert "Hello Ada Patient, call +1 512-555-0100.</textarea>" in shown
 
 
+def test_a_name_of_several_lines_from_before_is_one_line_in_a_letter(client, row):
+    type(row).objects.update(preferred_name="Ada\r\n\r\nof Austin")
+    assert "Hello Ada of Austin,\n" in text(client.get(f"{REQUESTS}{row.pk}/letter/"))
+
+
 @pytest.mark.parametrize("number", ["", "x", "999", "9" * 30])
 def test_without_a_template_one_begins_with_a_greeting(client, row, number):
     shown = text(client.get(f"{REQUESTS}{row.pk}/letter/", {"template": number}))

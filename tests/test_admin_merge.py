@@ -1,5 +1,7 @@
 """Merging in the admin: asked first, shown together, undone."""
 
+import re
+
 import pytest
 from auditlog.models import LogEntry
 from django.utils import timezone
@@ -33,6 +35,12 @@ def merge(client, row, into, **more):
 
 def text(response):
     return response.content.decode()
+
+
+def form_of(response, act):
+    """What the first button for this act would send."""
+    form = re.search(rf'<form [^>]*/{act}/">(.*?)</form>', text(response), re.DOTALL)[1]
+    return dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
 
 
 def test_each_other_request_of_the_person_can_be_merged_into(client, pair):
@@ -134,6 +142,23 @@ def test_strangers_and_an_earlier_promise_are_warned_of(client, a_request):
     confirm = text(client.get(f"{REQUESTS}{earlier.pk}/merge/", {"into": later.pk}))
     assert "Different email and phone" in confirm
     assert "was promised a reply sooner" in confirm
+
+
+@pytest.mark.parametrize("from_page", ["its own", "the original's"])
+def test_an_older_page_does_not_undo_what_a_colleague_has_merged_elsewhere(
+    client, pair, a_request, coordinator, colleague, from_page
+):
+    (row, kept), other = pair, a_request(email="ada@example.com")
+    triage.merge(row, kept, by=coordinator)
+    sent = form_of(client.get(page(row if from_page == "its own" else kept)), "unmerge")
+    triage.unmerge(ConsultationRequest.objects.get(pk=row.pk), by=colleague)
+    triage.merge(ConsultationRequest.objects.get(pk=row.pk), other, by=colleague)
+
+    response = client.post(f"{REQUESTS}{row.pk}/unmerge/", sent, follow=True)
+
+    assert f"merged into {other.reference}" in text(response)
+    row.refresh_from_db()
+    assert (row.status, row.duplicate_of) == (Status.DUPLICATE, other)
 
 
 def test_a_merge_can_be_undone_when_the_original_is_gone(pair, coordinator):

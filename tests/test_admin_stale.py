@@ -4,8 +4,9 @@ import re
 from datetime import date
 
 import pytest
+from post_office.models import Email
 
-from consultations import triage
+from consultations import privacy, replies, triage
 from consultations.models import ConsultationRequest, Event
 
 REQUESTS = "/admin/consultations/consultationrequest/"
@@ -86,9 +87,54 @@ def test_a_day_left_alone_is_never_put_back_over_a_colleague_s(client, a_request
     assert row.follow_up_on == date(2031, 5, 6)
 
 
+def test_where_a_colleague_has_merged_it_meanwhile_is_shown(
+    client, a_request, coordinator, colleague
+):
+    row, first, second = a_request(), a_request(), a_request()
+    triage.merge(row, first, by=coordinator)
+    was = seen(row) | {"seen_into": first.pk}
+    triage.unmerge(ConsultationRequest.objects.get(pk=row.pk), by=colleague)
+    triage.merge(ConsultationRequest.objects.get(pk=row.pk), second, by=colleague)
+    response = client.post(f"{REQUESTS}{row.pk}/unmerge/", was)
+    assert response.status_code == 409
+    expected = ("Merged into", first.reference, second.reference)
+    assert response.context["meanwhile"] == [expected]
+
+
+LETTER = {"step": "send", "subject": "Your request", "body": "Please call us."}
+ON_THEIR_WAY = {
+    "a note": (triage, "add_note", "note", {"note": NOTE}),
+    "a note, from the inbox": (triage, "add_note", "note", {"note": NOTE, "next": REQUESTS}),
+    "a letter": (replies, "send", "letter", LETTER),
+    "a merge": (triage, "merge", "merge", {}),
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("where", "verb", "act", "sent"), ON_THEIR_WAY.values(), ids=ON_THEIR_WAY.keys()
+)
+def test_what_was_erased_while_something_was_on_its_way_is_said_to_be_gone(
+    client, a_request, monkeypatch, where, verb, act, sent
+):
+    row, other = a_request(), a_request()
+    done = getattr(where, verb)
+
+    def erased_just_before(request, *args, **kwargs):
+        privacy.erase(ConsultationRequest.objects.get(pk=row.pk), reason="Asked", by="Maria")
+        return done(request, *args, **kwargs)
+
+    monkeypatch.setattr(where, verb, erased_just_before)
+    sent = seen(row) | {"into": other.pk} | sent
+    response = client.post(f"{REQUESTS}{row.pk}/{act}/", sent, follow=True)
+    assert response.redirect_chain == [(REQUESTS, 302)]
+    assert "This request no longer exists. Nothing was changed." in response.content.decode()
+    assert not Email.objects.exists()
+
+
 @pytest.mark.parametrize("forged", ["nonsense", "9" * 40, "-1", "²"])
 def test_a_forged_past_is_no_error(client, a_request, forged):
     row = a_request(owner=None)
-    sent = dict.fromkeys(seen(row), forged) | {"to": "attempting"}
+    sent = dict.fromkeys([*seen(row), "seen_into"], forged) | {"to": "attempting"}
     assert client.post(f"{REQUESTS}{row.pk}/release/", sent).status_code in (302, 409)
     assert client.post(f"{REQUESTS}{row.pk}/note/", sent).status_code in (302, 400, 409)

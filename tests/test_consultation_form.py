@@ -155,6 +155,16 @@ MISTAKES = {
         "email",
         "Enter an email address like name@example.com.",
     ),
+    "an address that is several": (
+        {"email": '"a,stranger@elsewhere.example.com,b"@example.com'},
+        "email",
+        "Enter an email address like name@example.com.",
+    ),
+    "no address, with a comma": (
+        {"email": "ada@example.com, grace@example.com"},
+        "email",
+        "Enter an email address like name@example.com.",
+    ),
     "no message": (
         {"message": ""},
         "message",

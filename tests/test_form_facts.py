@@ -1,6 +1,8 @@
 """What the form keeps in the process is as true as if it were fetched for each visit."""
 
 import re
+import sys
+import threading
 from datetime import time, timedelta
 
 import pytest
@@ -134,6 +136,30 @@ def test_however_many_pages_lead_here_only_so_many_are_kept(practice, procedure,
         assert facts.once(number, lambda number=number: str(number)) == str(number)
         assert len(facts.made) <= 3
     assert "Rhinoplasty" in shown()
+
+
+def test_many_readers_who_make_room_at_once_do_not_trip_over_each_other(practice):
+    facts, errors = form_facts.current(), []
+
+    def read(reader):
+        try:
+            for each in range(30_000):
+                assert facts.once((reader, each), lambda: reader) == reader
+        except Exception as error:
+            errors.append(error)
+
+    readers = [threading.Thread(target=read, args=(number,)) for number in range(8)]
+    often = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for each in readers:
+            each.start()
+        for each in readers:
+            each.join()
+    finally:
+        sys.setswitchinterval(often)
+    assert errors == []
+    assert len(facts.made) <= form_facts.MOST_MADE
 
 
 @pytest.mark.parametrize(("debug", "made"), [(False, 1), (True, 2)])

@@ -12,7 +12,7 @@ from post_office.models import Email
 
 from consultations import intake, notifications, search_words, timeline
 from consultations.consents import ON_THE_FORM
-from consultations.models import Consent, ConsultationRequest, Event
+from consultations.models import Consent, ConsultationRequest, Event, SubmissionCount
 from consultations.sample_requests import BestTime, ContactMethod
 from consultations.search_words import SearchWord
 
@@ -314,6 +314,22 @@ def test_ten_sends_of_one_form_at_once_are_one_request(practice, answers):
         ["hello@example.com"],
     ]
     assert stored.reference in Client().get(replies[0]["Location"]).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_answers_on_ten_forms_sent_at_once_are_one_request(practice, answers):
+    Client().get("/consultation/")  # What the form keeps is made: nobody waits for it below.
+    on_a_form_of_its_own = answers | {"token": ""}
+
+    replies = at_once(
+        10, lambda: Client(REMOTE_ADDR="203.0.113.9").post("/consultation/", on_a_form_of_its_own)
+    )
+
+    assert [reply.status_code for reply in replies] == [302] * 10
+    assert len({reply["Location"] for reply in replies}) == 1
+    assert ConsultationRequest.objects.count() == 1
+    assert Email.objects.count() == 2
+    assert {each.count for each in SubmissionCount.objects.all()} == {1}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -150,6 +150,38 @@ def test_a_merge_can_be_undone_when_the_original_was_erased(a_request, coordinat
     assert stored(twin).status == "in_contact"
 
 
+def test_what_a_colleague_has_merged_elsewhere_meanwhile_is_not_separated(
+    a_request, coordinator, colleague
+):
+    twin, first, second = a_request(), a_request(), a_request()
+    triage.merge(twin, first, by=coordinator)
+    on_the_screen = stored(twin)
+    triage.unmerge(stored(twin), by=colleague)
+    triage.merge(stored(twin), second, by=colleague)
+    before = everything()
+
+    with pytest.raises(triage.TriageError, match=f"merged into {second.reference}"):
+        triage.unmerge(on_the_screen, by=coordinator)
+
+    assert everything() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_undoing_a_merge_whose_original_was_erased_meanwhile_says_so_and_works_again(
+    a_request, coordinator
+):
+    twin, first = a_request(status="in_contact"), a_request()
+    triage.merge(twin, first, by=coordinator)
+    on_the_screen = stored(twin)
+    stored(first).delete()
+
+    with pytest.raises(triage.TriageError, match="look again"):
+        triage.unmerge(on_the_screen, by=coordinator)
+
+    triage.unmerge(stored(twin), by=coordinator)
+    assert stored(twin).status == "in_contact"
+
+
 @pytest.mark.parametrize("status", [status for status in Status.values if status != "duplicate"])
 def test_what_is_not_merged_cannot_be_unmerged(a_request, coordinator, status):
     request = a_request(status=status)

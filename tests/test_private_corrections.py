@@ -204,6 +204,7 @@ def test_saving_without_a_change_is_not_a_correction(client, mine):
         ("email", ""),
         ("email", "ada@"),
         ("email", '"<ada>"@example.com'),
+        ("email", '"a,stranger@elsewhere.example.com,b"@example.com'),
         ("phone", "12"),
         ("phone", "none"),
     ],

@@ -8,7 +8,7 @@ import time_machine
 from django.db import connection
 from post_office.models import Email
 
-from consultations import notifications, triage
+from consultations import notifications, privacy, triage
 from consultations.models import (
     CloseReason,
     ConsultationRequest,
@@ -233,6 +233,37 @@ def test_a_request_that_was_erased_meanwhile_is_said_to_be_gone(a_request, coord
 
     with pytest.raises(triage.TriageError, match="no longer exists"):
         triage.move(request, "attempting", by=coordinator)
+
+
+ACTS = {
+    "a note": lambda request, by: triage.add_note(request, "She called.", by=by),
+    "a contact": lambda request, by: triage.record_contact(
+        request, CALL, OUTCOMES.NO_ANSWER, by=by
+    ),
+    "a claim": lambda request, by: triage.claim(request, by=by),
+    "a follow-up": lambda request, by: triage.follow_up(request, date(2031, 5, 6), by=by),
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS.keys())
+def test_nothing_is_done_to_a_request_that_was_erased_meanwhile(a_request, coordinator, act):
+    request = a_request()
+    privacy.erase(ConsultationRequest.objects.get(pk=request.pk), reason="Asked", by="Maria")
+
+    with pytest.raises(triage.TriageError, match="no longer exists"):
+        act(request, coordinator)
+
+    assert not Event.objects.exists()
+
+
+def test_a_request_without_a_line_on_its_timeline_is_not_said_to_be_gone(a_request, coordinator):
+    request = a_request()
+    Event.objects.all().delete()
+    ConsultationRequest.objects.update(status="attempting")
+
+    with pytest.raises(triage.TriageError, match="The system changed this request meanwhile"):
+        triage.move(request, "closed", by=coordinator, reason="no_reply")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -157,6 +157,8 @@ def as_seen(row: ConsultationRequest, seen) -> ConsultationRequest:
         row.owner = account(seen["seen_owner"])
     if "seen_follow_up" in seen and seen["seen_follow_up"] != str(row.follow_up_on or ""):
         row.follow_up_on = as_day(seen["seen_follow_up"])
+    if "seen_into" in seen and seen["seen_into"] != str(row.duplicate_of_id or ""):
+        row.duplicate_of = request_numbered(seen["seen_into"])
     return row
 
 
@@ -167,6 +169,11 @@ def is_number(text):
 
 def account(text):
     return User.objects.filter(pk=int(text)).first() if is_number(text) else None
+
+
+def request_numbered(text):
+    rows = ConsultationRequest.objects.defer("message")
+    return rows.filter(pk=int(text)).first() if is_number(text) else None
 
 
 def as_day(text):

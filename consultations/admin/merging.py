@@ -38,6 +38,8 @@ def merge_view(admin, request, row):
             triage.merge(acts.as_seen(row, request.POST), into, by=request.user)
         except triage.TriageError as error:
             row = admin.get_object(request, str(row.pk))
+            if row is None:
+                return admin.gone(request, str(error))
             return _confirm(admin, request, row, into, str(error))
         words = f"{row.reference} is merged into this request. It can be undone below."
         admin.message_user(request, words, messages.SUCCESS)

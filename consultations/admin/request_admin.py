@@ -89,6 +89,11 @@ class RequestAdmin(admin.ModelAdmin):
         add_never_cache_headers(response)
         return response
 
+    def gone(self, request, why):
+        """To the inbox: the request was erased, or given out of sight, under the person's hands."""
+        self.message_user(request, why, messages.ERROR)
+        return redirect("admin:consultations_consultationrequest_changelist")
+
     # --- The inbox ---------------------------------------------------------------------
     def changelist_view(self, request, extra_context=None):
         if not self.has_view_permission(request):
@@ -211,7 +216,7 @@ class RequestAdmin(admin.ModelAdmin):
             return HttpResponseRedirect(_next(request))
         row = self.get_object(request, str(pk))
         if row is None:
-            raise Http404
+            return self.gone(request, why)
         meanwhile = {"meanwhile": stale.differences(request.POST, row)}
         form.show_anew(row)
         form.add_error(None, why)

@@ -11,6 +11,7 @@ def differences(seen, row):
         ("State", "seen_status", row.status, _state),
         ("Owner", "seen_owner", str(row.owner_id or ""), _owner),
         ("Follow-up", "seen_follow_up", str(row.follow_up_on or ""), _day),
+        ("Merged into", "seen_into", str(row.duplicate_of_id or ""), _reference),
     )
     return [
         (label, words(seen[key]), words(now))
@@ -28,6 +29,12 @@ def _owner(value):
         return "nobody"
     user = acts.account(value)
     return str(user) if user else "unknown"
+
+
+def _reference(value):
+    if not value:
+        return "none"
+    return str(acts.request_numbered(value) or "a request that is gone")
 
 
 def _day(value):

@@ -123,6 +123,8 @@ def _send(admin, request, row, form):
         return _preview(admin, request, row, form, status=400)
     except triage.TriageError as error:
         row = admin.get_object(request, str(row.pk))
+        if row is None:
+            return admin.gone(request, str(error))
         meanwhile = stale.differences(request.POST, row)
         return _preview(admin, request, row, form, 409, str(error), meanwhile)
     admin.message_user(
