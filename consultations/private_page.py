@@ -80,14 +80,16 @@ def add_photos(http_request, stored, token):
     form = PhotoForm(http_request.POST, http_request.FILES, request=stored, prefix="photos")
     if form.is_valid():
         try:
-            added = photos.add(stored, form.pictures(), by=PATIENT)
+            photos.add(stored, form.pictures(), by=PATIENT)
         except ValidationError as error:
             form.add_error(None, error)
         except OSError:  # The disk is full, or the object storage cannot be reached.
             form.add_error(None, NOT_STORED)
             return _page(http_request, stored, token, status=503, photo_form=form)
         else:
-            messages.success(http_request, f"{len(added)} received. Thank you.")
+            held = stored.photos.count()
+            words = f"Thank you. We have {held} photograph{'s'[: held != 1]}."
+            messages.success(http_request, words)
             return redirect("private_page", token=token)
     return _page(http_request, stored, token, status=422, photo_form=form)
 
@@ -137,7 +139,7 @@ def withdraw(http_request, stored, token):
 @behind_the_link
 def ask_for_deletion(http_request, stored, token):
     patient_acts.ask_for_deletion(stored)
-    messages.success(http_request, "We have been told. We confirm by email when it is done.")
+    messages.success(http_request, "We have your wish.")
     return redirect("private_page", token=token)
 
 
@@ -145,9 +147,10 @@ def _page(http_request, stored, token, status=200, contact_form=None, photo_form
     context = {
         "stored": stored,
         "token": token,
-        "state": patient_acts.IN_WORDS[stored.status],
+        "state": patient_acts.in_words(stored),
         "answer_by": stored.respond_by if _is_unanswered(stored) else None,
-        "may_withdraw": Status.CLOSED in NEXT[stored.status],
+        "is_open": patient_acts.is_open(stored),
+        "may_withdraw": Status.CLOSED in NEXT[stored.status] and not stored.deletion_asked_at,
         "photos": stored.photos.all(),
         "contact_form": contact_form or ContactForm(instance=stored, prefix="contact"),
         "consents_form": ConsentsForm(prefix="consents", initial=vars(stored)),
@@ -157,4 +160,5 @@ def _page(http_request, stored, token, status=200, contact_form=None, photo_form
 
 
 def _is_unanswered(stored):
-    return stored.status in UNANSWERED and stored.first_response_at is None
+    is_open = stored.status in UNANSWERED and patient_acts.is_open(stored)
+    return is_open and stored.first_response_at is None
