@@ -54,8 +54,8 @@ class ConsultationForm(forms.ModelForm):
         required=False,
         help_text="For a number outside the US, start with + and the country code.",
         error_messages={
-            "invalid": "Enter a phone number with its area code, such as (512)\N{NO-BREAK SPACE}555-0142, "
-            "or with + and the country code."
+            "invalid": "Enter a phone number with its area code, such as "
+            "(512)\N{NO-BREAK SPACE}555-0142, or with + and the country code."
         },
     )
     procedure = LivePageField(label="Procedure (optional)", required=False)
