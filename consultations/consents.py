@@ -16,8 +16,8 @@ class Wording:
 HEALTH_DATA = Wording(
     Consent.Kind.HEALTH_DATA,
     "consent_health_data",
-    "2026-11",
-    "I agree that the practice's own staff read and store what I write here, which may say "
+    "2026-11-24",
+    "I agree that the practice’s own staff read and store what I write here, which may say "
     "something about my health, in order to answer this request.",
 )
 VOICEMAIL = Wording(
@@ -33,7 +33,7 @@ TEXT = Wording(
     "You may send me text messages at this number. They will hold no health details.",
 )
 
-# Those on the form, in its order.
-ON_THE_FORM = (HEALTH_DATA, VOICEMAIL, TEXT)
+# Those on the form, in its order: what is asked for last stands apart, since it has to be given.
+ON_THE_FORM = (VOICEMAIL, TEXT, HEALTH_DATA)
 # Those that may be given later or taken back without ending the request.
 CHANGEABLE = (VOICEMAIL, TEXT)

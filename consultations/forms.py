@@ -53,8 +53,8 @@ class ConsultationForm(forms.ModelForm):
         required=False,
         help_text="For a number outside the US, start with + and the country code.",
         error_messages={
-            "invalid": "Enter a phone number with its area code, such as 512 555 0142, "
-            "or with + and the country code."
+            "invalid": "Enter a phone number with its area code, such as "
+            "(512)\N{NO-BREAK SPACE}555-0142, or with + and the country code."
         },
     )
     procedure = LivePageField(label="Procedure (optional)", required=False)
@@ -186,10 +186,14 @@ class ConsultationForm(forms.ModelForm):
                 "contact_method",
                 "best_time",
                 "interpreter_language",
-                HTML("<p class='form-note'>Tick only what is fine with you.</p>"),
+                HTML("<p class='form-note'>Tick only what is fine with you:</p>"),
                 "may_leave_voicemail",
                 "may_text",
+            ),
+            Div(
+                HTML("<p>We need this to read your request:</p>"),
                 "consent_health_data",
+                css_class="consent",
             ),
         )
         return helper
@@ -313,24 +317,39 @@ class ConsentsForm(PrivateForm):
 
 
 class PhotoForm(forms.Form):
-    """One file for each view that helps with this procedure; each checked by `photos`."""
+    """One file for each view that helps with this procedure; each checked by `photos`.
+
+    Views that are here already are not asked for again. Where a page was opened before they
+    came they still are, so what it sends is read by the names that every page has for them.
+    """
 
     GENERAL_VIEWS = ("Front", "Left side", "Right side")
+    ANOTHER = "Another photograph"
 
     def __init__(self, *args, request, **kwargs):
         super().__init__(*args, **kwargs)
         asked_for = request.procedure.views_to_photograph if request.procedure else ()
-        self.room = max(0, photos.MOST - request.photos.count())
-        views = (list(asked_for or self.GENERAL_VIEWS) + ["Another picture"])[: self.room]
+        views = [*(asked_for or self.GENERAL_VIEWS), self.ANOTHER]
         self.views = {f"view_{number}": view for number, view in enumerate(views)}
-        for name, view in self.views.items():
-            self.fields[name] = PatientPhotoField(label=view)
+        held = [photo.view for photo in request.photos.all()]
+        self.room = max(0, photos.MOST - len(held))
+        missing = [n for n, view in self.views.items() if view == self.ANOTHER or view not in held]
+        self.offered = missing[: self.room]
+        for name in self.views if self.is_bound else self.offered:
+            self.fields[name] = PatientPhotoField(label=self.views[name])
 
     def clean(self):
         answers = super().clean()
         if not self.errors and not any(answers.get(name) for name in self.views):
-            raise forms.ValidationError("Choose at least one picture, then press Send pictures.")
+            raise forms.ValidationError(
+                "Choose at least one photograph, then press Send photographs."
+            )
         return answers
+
+    def __iter__(self):
+        """The fields to show: what is asked for, and when it is sent back what is wrong."""
+        fields = super().__iter__()
+        return (each for each in fields if each.name in self.offered or each.name in self.errors)
 
     def pictures(self):
         """(view, image) for every picture that was chosen."""

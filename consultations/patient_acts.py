@@ -21,13 +21,13 @@ FACTS = {"phone": "phone number", "email": "email address"}
 
 # What the patient is told about each state: never more than they need, no word on spam.
 IN_WORDS = {
-    Status.NEW: "We have your request. Nobody has replied to it yet.",
+    Status.NEW: "We have your request. A person on our staff will answer it.",
     Status.ATTEMPTING: "We have tried to reach you and will try again.",
     Status.IN_CONTACT: "We have been in contact with you.",
     Status.BOOKED: "Your consultation is booked.",
     Status.CLOSED: "This request is closed. To ask again, call us or send a new request.",
-    Status.QUARANTINED: "We have your request. Nobody has replied to it yet.",
-    Status.SPAM: "We have your request. Nobody has replied to it yet.",
+    Status.QUARANTINED: "We have your request. A person on our staff will answer it.",
+    Status.SPAM: "We have your request. A person on our staff will answer it.",
     Status.DUPLICATE: "We have joined this with your other request, and answer you there.",
 }
 NOT_WITHDRAWN = {
@@ -39,6 +39,21 @@ NOT_WITHDRAWN = {
 
 class TooOften(Exception):
     """The request was corrected as often as a day allows."""
+
+
+def in_words(request):
+    """How the request stands, for its patient; what they wished themselves comes first."""
+    if request.deletion_asked_at:
+        return "You asked us to delete this request. We confirm by email when it is done."
+    if request.close_reason == CloseReason.WITHDRAWN:
+        return "This request is closed, as you wished."
+    return IN_WORDS[request.status]
+
+
+def is_open(request):
+    """Whether it goes on: we would answer, and may be told more. A suspect's does like any."""
+    is_over = request.status in (Status.CLOSED, Status.DUPLICATE)
+    return not is_over and request.deletion_asked_at is None
 
 
 def correct_contact(request, seen, changes):

@@ -42,11 +42,11 @@ def checked(upload):
     if upload.size > MAX_BYTES:
         raise ValidationError(
             f"This file is larger than {MAX_BYTES // 1024 // 1024} MB. "
-            "Take the picture again at a lower quality, or send a smaller copy."
+            "Take the photograph again at a lower quality, or send a smaller copy."
         )
     if Path(upload.name).suffix.lower() in HEIC_SUFFIXES:
         raise ValidationError(
-            "We cannot read HEIC pictures yet. On an iPhone choose Settings, Camera, Formats, "
+            "We cannot read HEIC photographs yet. On an iPhone choose Settings, Camera, Formats, "
             "“Most Compatible”, or send a JPEG copy."
         )
     _refuse_what_would_fill_the_memory(upload)
@@ -63,7 +63,7 @@ def _refuse_what_would_fill_the_memory(upload):
     is_read_in_lines = image.format == "JPEG" and "progressive" not in image.info
     if not is_read_in_lines and image.width * image.height > MAX_PIXELS_AT_ONCE:
         raise ValidationError(
-            f"This picture has more than {MAX_PIXELS_AT_ONCE // 1_000_000} million pixels. "
+            f"This photograph has more than {MAX_PIXELS_AT_ONCE // 1_000_000} million pixels. "
             "Save it smaller, or as a standard JPEG, and choose it again."
         )
 

@@ -11,6 +11,7 @@ from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_POST, require_safe
 
 from practice.models import Practice
+from practice.templatetags.text import phone
 
 from . import consent_changes, patient_acts, photos, private_link
 from .choices import AWAITING, Status
@@ -75,7 +76,7 @@ def correct_contact(http_request, stored, token):
     try:
         changed = patient_acts.correct_contact(stored, form.seen(), form.wishes(stored))
     except patient_acts.TooOften:
-        form.add_error(None, TOO_OFTEN.format(Practice.current().phone))
+        form.add_error(None, TOO_OFTEN.format(phone(Practice.current().phone)))
         return _page(http_request, stored, token, status=429, contact_form=form)
     except TriageError:
         stored.refresh_from_db(fields=list(form.fields))
@@ -92,14 +93,16 @@ def add_photos(http_request, stored, token):
     form = PhotoForm(http_request.POST, http_request.FILES, request=stored, prefix="photos")
     if form.is_valid():
         try:
-            added = photos.add(stored, form.pictures(), by=PATIENT)
+            photos.add(stored, form.pictures(), by=PATIENT)
         except ValidationError as error:
             form.add_error(None, error)
         except OSError:  # The disk is full, or the object storage cannot be reached.
             form.add_error(None, NOT_STORED)
             return _page(http_request, stored, token, status=503, photo_form=form)
         else:
-            messages.success(http_request, f"{len(added)} received. Thank you.")
+            held = stored.photos.count()
+            words = f"Thank you. We have {held} photograph{'s'[: held != 1]}."
+            messages.success(http_request, words)
             return redirect("private_page", token=token)
     return _page(http_request, stored, token, status=422, photo_form=form)
 
@@ -150,7 +153,7 @@ def withdraw(http_request, stored, token):
 @behind_the_link
 def ask_for_deletion(http_request, stored, token):
     patient_acts.ask_for_deletion(stored)
-    messages.success(http_request, "We have been told. We confirm by email when it is done.")
+    messages.success(http_request, "We have your wish.")
     return redirect("private_page", token=token)
 
 
@@ -159,9 +162,10 @@ def _page(http_request, stored, token, status=200, **bound):
     context = {
         "stored": stored,
         "token": token,
-        "state": patient_acts.IN_WORDS[stored.status],
+        "state": patient_acts.in_words(stored),
         "answer_by": stored.respond_by if _is_unanswered(stored) else None,
-        "may_withdraw": Status.CLOSED in NEXT[stored.status],
+        "is_open": patient_acts.is_open(stored),
+        "may_withdraw": Status.CLOSED in NEXT[stored.status] and not stored.deletion_asked_at,
         "photos": stored.photos.all(),
         "contact_form": ContactForm(prefix="contact", initial=vars(stored)),
         "consents_form": ConsentsForm(prefix="consents", initial=vars(stored)),
@@ -187,4 +191,5 @@ def _down(http_request):
 
 
 def _is_unanswered(stored):
-    return stored.status in UNANSWERED and stored.first_response_at is None
+    is_open = stored.status in UNANSWERED and patient_acts.is_open(stored)
+    return is_open and stored.first_response_at is None

@@ -9,7 +9,7 @@ from post_office.models import STATUS, Email
 
 from practice.encryption import readable
 from practice.models import Practice
-from practice.templatetags.text import when
+from practice.templatetags.text import phone, when
 
 from . import notifications, triage
 from .models import ContactAttempt, Event
@@ -56,7 +56,7 @@ def fill(text, request, practice=None):
     values = {
         "name": request.called,
         "reference": request.reference,
-        "phone": str(practice.phone),
+        "phone": phone(practice.phone),
         "practice": practice.name,
         "reply_by": reply_by or "as soon as we can",
     }

@@ -35,6 +35,7 @@ from .page_cache import same_for_everyone
 from .templatetags.text import plain
 
 WORD = re.compile(r"[a-z0-9]+")
+WHOLE_WORD = re.compile(r"(\w+(?:['’-]\w+)*)")
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 LINK_TARGET = re.compile(r"\]\([^)]*\)")
 # Words that say nothing about what is looked for.
@@ -64,6 +65,8 @@ class Entry:
     url: str
     summary: str
     places: tuple[tuple[str, int], ...]
+    # An answer is understood from its beginning only.
+    is_answer: bool = False
 
     @cached_property
     def worth(self):
@@ -76,9 +79,11 @@ class Entry:
 
     @cached_property
     def sentences(self):
-        """The summary first, then those of the texts."""
+        """The summary first, then those of the texts; of an answer the first two, as one."""
         texts = [plain(text) for text, worth in self.places if worth == TEXT]
         found = [sentence for text in texts for sentence in SENTENCE.split(text)]
+        if self.is_answer:
+            return [" ".join(found[:2])]
         return [sentence for sentence in (self.summary, *found) if sentence]
 
 
@@ -286,10 +291,11 @@ def _entries():
         )
     faqs = Faq.objects.filter(procedure__in=published).select_related("procedure")
     # A question for each of the long rows would be too much.
-    for faq in faqs.only("question", "answer", "procedure__slug"):
+    for faq in faqs.only("question", "answer", "procedure__slug", "procedure__name"):
         url = f"{faq.procedure.get_absolute_url()}#faqs"
         places = ((faq.question, SUMMARY), (faq.answer, TEXT))
-        yield Entry("Question", faq.question, url, "", places)
+        kind = f"Question · {faq.procedure.name}"
+        yield Entry(kind, faq.question, url, "", places, is_answer=True)
 
 
 def _sentence(entry, found):
@@ -314,7 +320,7 @@ def _marked(sentence, understood):
     """The sentence as HTML with the words that were looked for marked."""
     looked_for = frozenset(understood)
     parts = groupby(
-        re.split(r"(\s+)", sentence), key=lambda part: not looked_for.isdisjoint(words(part))
+        WHOLE_WORD.split(sentence), key=lambda part: not looked_for.isdisjoint(words(part))
     )
     runs = ((is_hit, "".join(run)) for is_hit, run in parts)
     return format_html_join(

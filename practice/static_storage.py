@@ -12,7 +12,8 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 IMPORT = re.compile(r'@import url\("([\w./-]+)"\)(?: layer\(([\w-]+)\))?;\n?')
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-INDENT = re.compile(r"\n\s*")
+# Line breaks that mean nothing to a browser, and what lines are indented by.
+BREAK = re.compile(r"(?<=[{};,])\n\s*|\n\s*(?=})|(?<=\n)\s+")
 
 
 class StaticStorage(CompressedManifestStaticFilesStorage):
@@ -32,7 +33,7 @@ class StaticStorage(CompressedManifestStaticFilesStorage):
             inner = _read(posixpath.join(folder, match[1]), paths)
             return f"@layer {match[2]} {{\n{inner}\n}}\n" if match[2] else inner
 
-        whole = INDENT.sub("\n", COMMENT.sub("", IMPORT.sub(imported, text))).strip()
+        whole = BREAK.sub("", COMMENT.sub("", IMPORT.sub(imported, text))).strip()
         self.delete(name)
         self._save(name, ContentFile(whole.encode()))
         paths[name] = (self, name)

@@ -153,8 +153,14 @@ class Procedure(Publishable):
 
     @property
     def other_names(self):
-        """The synonyms that the page names; search knows them all."""
-        return self.synonyms[:2]
+        """The synonyms that the page names: no other spelling of its name, or of the one before.
+
+        Search knows them all.
+        """
+        named = {_letters(self.name): ""}
+        for synonym in self.synonyms:
+            named.setdefault(_letters(synonym), synonym)
+        return list(named.values())[1:3]
 
     @property
     def questions(self):
@@ -181,6 +187,11 @@ class Procedure(Publishable):
                 raise ValidationError(
                     {f"{picture}_alt": "Describe the picture for people who cannot see it."}
                 )
+
+
+def _letters(name):
+    """What two spellings of a name have in common."""
+    return "".join(c for c in name.lower() if c.isalnum())
 
 
 def _lines(text):
@@ -266,9 +277,9 @@ class DiagramPart(PartOfPage):
 
     class Kind(models.TextChoices):
         KEPT = "kept", "Kept"
-        DIVIDED = "divided", "Divided"
-        MOVED = "moved", "Moved"
-        LANDMARK = "landmark", "Landmark"
+        DIVIDED = "divided", "Cut"
+        MOVED = "moved", "Changed"
+        LANDMARK = "landmark", "For orientation"
 
     procedure = models.ForeignKey(Procedure, models.CASCADE, related_name="diagram_parts")
     number = models.PositiveSmallIntegerField()

@@ -39,14 +39,14 @@ def fill_in(page, **changes):
     for label, text in TYPED.items():
         page.get_by_label(label, exact=True).fill(changes.get(label.split()[0], text))
     page.get_by_label("Phone call").check()
-    page.get_by_label("I agree that the practice's own staff").check()
+    page.get_by_label("I agree that the practice’s own staff").check()
 
 
 def what_is_typed(page):
     """Everything in the form that a person has put there."""
     typed = {label: page.get_by_label(label, exact=True).input_value() for label in TYPED}
     typed["by phone"] = page.get_by_label("Phone call").is_checked()
-    typed["agreed"] = page.get_by_label("I agree that the practice's own staff").is_checked()
+    typed["agreed"] = page.get_by_label("I agree that the practice’s own staff").is_checked()
     return typed
 
 

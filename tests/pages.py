@@ -70,4 +70,4 @@ class Page(HTMLParser):
             and tags[-1] == "a"
             and any("summary" in (f.get("class") or "") for _, f in self._open)
         ):
-            self.summary[self._open[-1][1]["href"]] = data
+            self.summary[self._open[-1][1]["href"]] = " ".join(data.split())

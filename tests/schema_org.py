@@ -86,4 +86,6 @@ def as_shown(value):
     if re.fullmatch(r"\d\d:\d\d", value):
         hour, minute = map(int, value.split(":"))
         return f"{hour % 12 or 12}:{minute:02} {'PM' if hour >= 12 else 'AM'}"
+    if phone := re.fullmatch(r"\+1 (\d{3})-(\d{3}-\d{4})", value):
+        return f"({phone[1]}) {phone[2]}"
     return " ".join(value.split())

@@ -42,7 +42,7 @@ def test_a_template_is_filled_in_and_can_be_changed(client, row):
     assert "Write an email" in text(client.get(f"{REQUESTS}{row.pk}/change/"))
     shown = text(client.get(f"{REQUESTS}{row.pk}/letter/", {"template": template.pk}))
     assert f'value="Request {row.reference}"' in shown
-    assert "Hello Ada Patient, call +1 512-555-0100.</textarea>" in shown
+    assert "Hello Ada Patient, call (512)\N{NO-BREAK SPACE}555-0100.</textarea>" in shown
 
 
 def test_a_name_of_several_lines_from_before_is_one_line_in_a_letter(client, row):

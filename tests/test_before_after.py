@@ -140,6 +140,12 @@ def shown_part(page):
     return page.locator(".compare .after").first.evaluate("e => getComputedStyle(e).clipPath")
 
 
+def label_of(page, name):
+    """How far the label of a picture stands from either side of it."""
+    picture = page.locator(f".compare .{name}").first
+    return picture.evaluate("e => ({...getComputedStyle(e, '::after')})")
+
+
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("size", [PHONE, DESK])
@@ -167,7 +173,7 @@ def test_the_slider_works_by_keyboard_and_says_what_it_shows(open_case, axe, siz
     page.keyboard.press("Home")
     at_first = shown_part(page)
     for _ in range(70):
-        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowLeft")
 
     assert slider.get_attribute("aria-valuetext") == "70 % after"
     assert at_first != shown_part(page)
@@ -189,8 +195,11 @@ def test_the_slider_follows_a_finger_on_the_picture(open_case):
     page.mouse.move(before["x"] + before["width"] / 4, middle)
     page.mouse.up()
 
-    assert page.get_by_role("slider").first.input_value() == "25"
-    assert "75%" in shown_part(page)
+    # Before is left and after right, as in words and without a script.
+    assert page.get_by_role("slider").first.input_value() == "75"
+    assert shown_part(page) == "inset(0px 0px 0px 25%)"
+    labels = [label_of(page, name) for name in ("before", "after")]
+    assert labels[0]["left"] == labels[1]["right"] == "8px"
 
 
 @pytest.mark.browser

@@ -51,6 +51,15 @@ def test_the_form_opens_empty_with_the_warnings_before_the_first_question(client
     assert "24 months" in before_questions
 
 
+def test_what_is_up_to_the_patient_is_asked_apart_from_what_is_needed(client, practice):
+    words = Page(client.get(FORM)).text
+
+    free = words.index("Tick only what is fine with you:")
+    needed = words.index("We need this to read your request:")
+    assert free < words.index("leave a voicemail") < words.index("send me text messages") < needed
+    assert needed < words.index("I agree that the practice’s own staff")
+
+
 def test_every_form_that_is_handed_out_has_its_own_ticket(client, practice):
     tickets = {ticket_in(Page(client.get(FORM)))["token"] for _ in range(3)}
 
@@ -194,13 +203,13 @@ MISTAKES = {
     "half a phone number": (
         {"phone": "555-0142"},
         "phone",
-        "Enter a phone number with its area code, such as 512 555 0142, "
+        "Enter a phone number with its area code, such as (512) 555-0142, "
         "or with + and the country code.",
     ),
     "words for a phone number": (
         {"phone": "my sister’s, in the evening"},
         "phone",
-        "Enter a phone number with its area code, such as 512 555 0142, "
+        "Enter a phone number with its area code, such as (512) 555-0142, "
         "or with + and the country code.",
     ),
     "texting not agreed to": (

@@ -120,7 +120,7 @@ def test_a_send_while_the_database_is_gone_is_said_not_to_be_received(
     page = Page(response)
     assert response.status_code == 503
     assert "We did not receive your request" in page.text
-    assert "512-555-0100" in page.text
+    assert "555-0100" in page.text
     shown = kept(page, sent)
     assert shown.pop("message").splitlines() == sent["message"].splitlines()
     assert shown == {name: text for name, text in typed(sent).items() if name != "message"}
@@ -140,7 +140,7 @@ def test_who_has_shown_the_form_only_knows_the_phone_number_as_well(
     with no_database(OperationalError):
         page = Page(client.post(FORM, answers))
 
-    assert "512-555-0100" in page.text
+    assert "555-0100" in page.text
     assert "1 Example Street" in page.text
 
 
@@ -180,7 +180,7 @@ def test_the_form_cannot_be_opened_without_a_database_but_the_phone_number_is_th
         response = client.get(FORM)
 
     assert response.status_code == 503
-    assert "512-555-0100" in Page(response).text
+    assert "555-0100" in Page(response).text
 
 
 def test_a_process_that_never_saw_the_practice_still_gives_everything_back(

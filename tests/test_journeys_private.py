@@ -36,8 +36,8 @@ def test_a_patient_adds_pictures_corrects_the_number_and_withdraws(
     # When they add two pictures, in the views that this operation asks for
     page.get_by_label("From the front").set_input_files(picture("IMG_0001.JPG"))
     page.get_by_label("From the left").set_input_files(picture("IMG_0002.JPG"))
-    page.get_by_role("button", name="Send pictures").click()
-    expect(page.get_by_text("2 received. Thank you.")).to_be_visible()
+    page.get_by_role("button", name="Send photographs").click()
+    expect(page.get_by_text("Thank you. We have 2 photographs.")).to_be_visible()
     stored = check()
     assert [photo.view for photo in stored.photos.all()] == ["From the front", "From the left"]
     for photo in stored.photos.all():
@@ -46,8 +46,9 @@ def test_a_patient_adds_pictures_corrects_the_number_and_withdraws(
     # And something that is no picture
     problems.allow("422 (Unprocessable")
     bad = {"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"Hello"}
-    page.get_by_label("From the front").set_input_files(bad)
-    page.get_by_role("button", name="Send pictures").click()
+    expect(page.get_by_label("From the front")).to_have_count(0)
+    page.get_by_label("Another photograph").set_input_files(bad)
+    page.get_by_role("button", name="Send photographs").click()
     expect(page.get_by_text("not a picture we can read").first).to_be_visible()
     assert page.title().startswith("Error: ")
     assert check().photos.count() == 2
@@ -70,7 +71,7 @@ def test_a_patient_adds_pictures_corrects_the_number_and_withdraws(
     assert (stored.status, stored.close_reason) == ("closed", "withdrawn")
 
     # Then nothing is left to add or to withdraw
-    expect(page.get_by_role("button", name="Send pictures")).to_have_count(0)
+    expect(page.get_by_role("button", name="Send photographs")).to_have_count(0)
     expect(page.get_by_text("Withdraw this request")).to_have_count(0)
 
 

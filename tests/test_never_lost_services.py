@@ -18,7 +18,7 @@ from tests.processes import a_site, free_port, look, visit, wait_for
 
 pytestmark = pytest.mark.processes
 NUMBERS = itertools.count()
-PHONE = "512-555-0100"
+PHONE = "555-0100"
 NOWHERE = "127.0.0.1:9"
 MAILS = """
 from post_office.models import Email

@@ -76,7 +76,7 @@ def test_the_views_are_those_that_the_procedure_asks_for(send, request_, procedu
     assert [photo.view for photo in request_.photos.all()] == [
         "From the front",
         "From the left",
-        "Another picture",
+        "Another photograph",
     ]
     assert request_.events.get(kind=Event.Kind.PHOTO).summary == "3 photographs added"
 
@@ -215,7 +215,7 @@ def test_nothing_chosen_is_said_in_words(send):
     response = send()
 
     assert response.status_code == 422
-    assert "Choose at least one picture" in Page(response).text
+    assert "Choose at least one photograph" in Page(response).text
 
 
 def test_fifteen_megabytes_are_fine_and_a_byte_more_is_not(monkeypatch):
@@ -253,6 +253,45 @@ def test_the_page_offers_as_many_fields_as_there_is_room(client, request_):
 
     photos.add(request_, [("Front", image())], by="Patient")
     assert client.get(private_link.path(request_)).content.count(b'type="file"') == 0
+
+
+def asked_for(client, request_):
+    """The views that the page asks for, by the names of their fields."""
+    form = client.get(private_link.path(request_)).context["photo_form"]
+    return {field.html_name: field.label for field in form}
+
+
+def test_a_view_that_is_here_is_not_asked_for_again_and_no_other_is_dropped_for_it(
+    client, request_, procedure
+):
+    procedure.photo_views = "\n".join(f"View {number}" for number in range(1, 7))
+    procedure.save()
+    ConsultationRequest.objects.update(procedure=procedure)
+
+    photos.add(request_, [("View 1", image())], by="Patient")
+    assert list(asked_for(client, request_).values()) == [f"View {n}" for n in range(2, 7)]
+
+    photos.add(request_, [("View 3", image()), ("Another photograph", image())], by="Patient")
+    assert list(asked_for(client, request_).values()) == ["View 2", "View 4", "View 5"]
+
+
+def test_another_photograph_can_be_added_more_than_once(client, request_):
+    photos.add(request_, [("Front", image()), ("Another photograph", image())], by="Patient")
+
+    views = list(asked_for(client, request_).values())
+
+    assert views == ["Left side", "Right side", "Another photograph"]
+
+
+def test_a_page_opened_before_names_a_photograph_as_it_was_chosen(client, request_):
+    front, left = list(asked_for(client, request_))[:2]
+    address = f"{private_link.path(request_)}photos/"
+    client.post(address, {front: upload(files.plain())})
+
+    client.post(address, {left: upload(files.plain())})
+    client.post(address, {front: upload(files.plain())})
+
+    assert [photo.view for photo in request_.photos.all()] == ["Front", "Left side", "Front"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -32,7 +32,7 @@ def test_it_shows_how_the_request_stands_and_none_of_what_was_written(client, mi
     page = Page(response)
     assert response.status_code == 200
     assert mine.reference in page.text
-    assert "Nobody has replied to it yet" in page.text
+    assert "A person on our staff will answer it" in page.text
     assert "secret" not in page.source
     assert page.fields["contact-email"] == "ada@example.com"
 
@@ -117,7 +117,7 @@ def test_a_link_that_no_longer_opens_says_so_in_every_way_alike(client, mine, br
 
     page = Page(response)
     assert response.status_code == 404
-    assert "512-555-0100" in page.text
+    assert "555-0100" in page.text
     assert "If you asked us to delete your request" in page.text
     assert ("What you sent just now was not stored" in page.text) == bool(act)
     assert mine.reference not in page.source
@@ -197,6 +197,40 @@ def test_who_is_erased_while_they_act_is_told_that_the_link_is_gone(client, mine
     assert "What you sent just now was not stored" in Page(response).text
 
 
+OFFERED = ("We will answer by", "Add photographs", "Correct how we reach you", "What we may do")
+
+
+def test_while_a_request_is_open_the_page_says_when_we_answer_and_what_can_be_done(
+    client, a_request
+):
+    request = a_request(phone="+15125550142", received_at=timezone.now())
+
+    words = Page(client.get(page_of(request))).text
+
+    assert all(each in words for each in OFFERED)
+    assert "Withdraw this request" in words
+
+
+def test_who_has_withdrawn_is_promised_and_asked_nothing_more(client, a_request):
+    request = a_request(phone="+15125550142", received_at=timezone.now())
+
+    words = Page(client.post(f"{page_of(request)}withdraw/", follow=True)).text
+
+    assert "This request is closed, as you wished." in words
+    assert not any(each in words for each in (*OFFERED, "Withdraw this request"))
+    assert "Have it deleted" in words
+
+
+def test_who_asked_for_deletion_is_promised_and_asked_nothing_more(client, a_request):
+    request = a_request(phone="+15125550142", received_at=timezone.now())
+
+    words = Page(client.post(f"{page_of(request)}delete/", follow=True)).text
+
+    assert "You asked us to delete this request. We confirm by email when it is done." in words
+    for each in (*OFFERED, "Withdraw this request", "Have it deleted"):
+        assert each not in words
+
+
 def test_asking_for_deletion_twice_is_asking_once(client, mine):
     for _ in range(2):
         assert client.post(f"{page_of(mine)}delete/").status_code == 302
@@ -231,7 +265,7 @@ def test_who_looks_while_the_database_is_away_is_asked_to_come_back(client, mine
     response = client.get(address)
 
     assert response.status_code == 503
-    assert "Your request itself is not affected. Come back in a few minutes." in Page(response).text
+    assert "We have your request; it is not affected. Come back in a few minutes." in Page(response).text
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_where_there_is_nothing_the_page_says_so_and_shows_the_way(procedure, cl
     assert response.status_code == 404
     assert "There is no page here" in page.text
     assert {"/procedures/", "/surgeons/", FORM} <= without_query(page.links)
-    assert "512-555-0100" in page.text
+    assert "555-0100" in page.text
 
 
 @pytest.mark.parametrize("climb", ["..", "%2e%2e", "a/../..", "..%2f..", "/etc/passwd%00"])
@@ -146,6 +146,42 @@ def test_markdown_is_prose_and_never_markup_of_its_own(procedure, see):
     assert 'href="javascript' not in source
     assert "<b onclick" not in source
     assert "<img src=x" not in source
+
+
+def test_who_must_get_help_finds_the_number_in_that_section(procedure, see):
+    source = see("/procedures/rhinoplasty/").source
+
+    section = source[source.index('id="when_to_get_help"') :].partition("</section>")[0]
+    assert 'href="tel:+1-512-555-0100"' in section
+
+
+@pytest.mark.parametrize(
+    ("synonyms", "named"),
+    [
+        (["nose job", "nose surgery", "rhino"], "nose job or nose surgery"),
+        (["nose job", "nose-job", "Nosejob", "rhino"], "nose job or rhino"),
+        (["Rhino-plasty", "nose job"], "nose job"),
+        (["rhino plasty"], None),
+    ],
+    ids=["two", "spellings of one", "a spelling of its name", "nothing else"],
+)
+def test_a_page_names_other_names_and_not_other_spellings(procedure, see, synonyms, named):
+    procedure.also_known_as = "\n".join(synonyms)
+    procedure.save()
+
+    text = see("/procedures/rhinoplasty/").text
+
+    assert f"Also called {named}." in text if named else "Also called" not in text
+
+
+NOT_SHOWN = re.compile(r'<script.*?</script>|href="[^"]*"', re.DOTALL)
+
+
+def test_a_phone_number_is_written_in_one_way_and_never_broken(procedure, see):
+    for address in PAGES:
+        shown = re.sub(NOT_SHOWN, "", see(address).source)
+        assert "(512)\N{NO-BREAK SPACE}555-0100" in shown
+        assert "512-555-0100" not in shown
 
 
 def test_a_case_is_shown_while_its_consent_is_in_force(procedure, see, picture_case):

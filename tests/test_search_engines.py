@@ -209,7 +209,7 @@ def test_robots_may_read_every_page_in_the_sitemap_and_are_told_of_it(whole_site
 @pytest.mark.once
 def test_the_icons_are_there_in_the_sizes_that_are_told(found, client):
     manifest = client.get("/site.webmanifest").json()
-    assert manifest["name"] == "Plastic & Reconstructive Surgery"
+    assert manifest["name"] == "DeVictor Plastic & Reconstructive Surgery"
     icons = [(each["src"], each["sizes"], each["type"]) for each in manifest["icons"]]
     links = [each for each in found["home"].iter("link") if "icon" in each.get("rel")]
     icons += [(each.get("href"), each.get("sizes") or "any", each.get("type")) for each in links]

@@ -76,9 +76,29 @@ def test_the_sentence_that_is_shown_holds_most_of_the_words(query, sentence):
     assert search._sentence(NOSE, INDEX.find(query)) == sentence
 
 
+def test_an_answer_is_shown_from_its_beginning():
+    answer = "Often not. The nose is held by a splint.\n\nThat comes off in a week."
+    places = (("Will it be packed?", SUMMARY), (answer, TEXT))
+    packed = Entry("Question · Rhinoplasty", "Will it be packed?", "/", "", places, is_answer=True)
+
+    for query in ("packed", "splint", "week"):
+        shown = search._sentence(packed, INDEX.find(query))
+        assert shown == "Often not. The nose is held by a splint."
+
+
+@pytest.mark.django_db
+def test_a_question_that_is_found_names_its_procedure(client, procedure):
+    procedure.faqs.create(question="Will it be packed?", answer="Often not.")
+
+    page = Page(client.get("/search/?q=packed"))
+
+    assert "Question · Rhinoplasty Will it be packed? Often not." in page.text
+
+
 def test_words_of_a_sentence_are_marked_and_the_rest_is_text():
+    assert search._marked("Bell’s palsy.", ["bells"]) == "<mark>Bell’s</mark> palsy."
     marked = search._marked("Is <b> the Nose, a nose?", ["nose"])
-    assert marked == "Is &lt;b&gt; the <mark>Nose,</mark> a <mark>nose?</mark>"
+    assert marked == "Is &lt;b&gt; the <mark>Nose</mark>, a <mark>nose</mark>?"
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 import json
 import re
+from datetime import timedelta
 from functools import lru_cache
 from html import unescape
 
 import nh3
+import phonenumbers
 from django import template
+from django.conf import settings
 from django.utils import timezone
 from django.utils.safestring import mark_safe
 from markdown_it import MarkdownIt
@@ -15,6 +18,8 @@ register = template.Library()
 
 # Texts of pages, which are the same for everybody: half of the time that a page takes.
 KEPT = 1024
+# “38.3 °C” stays on one line.
+BEFORE_DEGREES = re.compile(r"(?<=\d) (?=°)")
 # What could end a script element, or be taken for markup by a lenient parser.
 IN_A_SCRIPT = str.maketrans({"<": "\\u003C", ">": "\\u003E", "&": "\\u0026"})
 
@@ -29,7 +34,7 @@ TAGS = {"p", "ul", "ol", "li", "strong", "em", "a", "h3", "h4", "br", "blockquot
 def markdown(text):
     """Markdown as HTML that holds only the tags of plain prose."""
     html = nh3.clean(
-        _markdown.render(text or ""),
+        _markdown.render(BEFORE_DEGREES.sub("\N{NO-BREAK SPACE}", text or "")),
         tags=TAGS,
         attributes={"a": {"href"}},
         url_schemes={"https", "http", "mailto", "tel"},
@@ -51,6 +56,28 @@ def when(moment, zone):
     """“Monday, November 30 at 12:00 PM” in `zone` (a ZoneInfo)."""
     local = timezone.localtime(moment, zone)
     return f"{local:%A, %B} {local.day} at {wall_clock(local)}"
+
+
+@register.filter
+def phone(number):
+    """“(512) 555-0142”: the practice's number as its country writes it, never broken in two."""
+    home = phonenumbers.country_code_for_region(settings.PHONENUMBER_DEFAULT_REGION)
+    is_at_home = number and number.country_code == home
+    written = number.as_national if is_at_home else str(number or "")
+    return written.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+@register.filter
+def to_day(first, last):
+    """“November 26 and 27, 2026”: a day, or several in a row, without saying anything twice."""
+    joined = "and" if last - first == timedelta(days=1) else "to"
+    if first == last:
+        return f"{first:%B} {first.day}, {first.year}"
+    if first.year != last.year:
+        return f"{first:%B} {first.day}, {first.year} {joined} {last:%B} {last.day}, {last.year}"
+    if first.month != last.month:
+        return f"{first:%B} {first.day} {joined} {last:%B} {last.day}, {last.year}"
+    return f"{first:%B} {first.day} {joined} {last.day}, {last.year}"
 
 
 @register.filter
