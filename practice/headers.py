@@ -4,10 +4,12 @@ Django's and django-csp's middleware write the rules for pages. What is answered
 they are reached (static files, redirects to HTTPS, refusals) gets the strictest ones here.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 
 from csp.constants import HEADER as CSP
 from csp.middleware import CSPMiddleware
+from csp.utils import build_policy
 from django.conf import settings
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.contrib.messages.storage.fallback import FallbackStorage
@@ -74,7 +76,13 @@ class PagePolicyMiddleware(CSPMiddleware):
     """Writes no policy for a page that brings its own: a prepared one was given it when made."""
 
     def process_response(self, request, response):
-        return response if CSP in response else super().process_response(request, response)
+        if CSP in response:
+            return response
+        response = super().process_response(request, response)
+        if CSP not in response:  # With DEBUG it leaves pages for 404 and 500 out, ours among them.
+            parts = self.get_policy_parts(request=request, response=response)
+            response[CSP] = build_policy(**asdict(parts))
+        return response
 
 
 def _may_be_shown_elsewhere(path):

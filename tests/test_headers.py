@@ -369,6 +369,17 @@ def test_a_drawing_may_have_forty_different_styles(number, is_accepted):
         drawings.validate_drawing(file)
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_page_that_says_what_was_not_found_has_the_policy_of_pages(client, settings, debug):
+    settings.DEBUG = debug
+
+    response = client.get("/consultation/request/unknown/")
+
+    assert response.status_code == 404
+    assert "style-src 'self'" in response["Content-Security-Policy"]
+
+
 @pytest.mark.parametrize(("debug", "says"), [(True, "max-age=3600"), (False, "as it was")])
 def test_only_in_development_a_font_is_kept_for_an_hour(settings, debug, says):
     """Elsewhere its name has a digest, and it is kept for ever."""

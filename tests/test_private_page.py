@@ -265,7 +265,7 @@ def test_who_looks_while_the_database_is_away_is_asked_to_come_back(client, mine
     response = client.get(address)
 
     assert response.status_code == 503
-    assert "We have your request; it is not affected. Come back in a few minutes." in Page(response).text
+    assert "it is not affected. Come back in a few minutes." in Page(response).text
 
 
 @pytest.mark.parametrize(
