@@ -43,6 +43,10 @@ class Gone(LookupError):
     """The request is erased already, by somebody else or by a second click."""
 
 
+class NotDue(ValueError):
+    """The request was taken up again since it was listed as one whose time is over."""
+
+
 def due_for_erasure(now=None):
     """Requests whose time is over and that no legal hold keeps."""
     return past_their_time(now).filter(legal_hold=False)
@@ -73,8 +77,8 @@ def apply_retention(*, by=SYSTEM, goes_on=lambda: True):
         if not goes_on():
             return total
         try:
-            total += erase(request, reason="Kept for its time", by=by)
-        except (Held, Gone):  # Put on, or erased by somebody, since the row was read.
+            total += _erase_if_still_due(request, by)
+        except (Held, Gone, NotDue):  # Somebody was faster, since the row was read.
             continue
         except DATABASE_AWAY:
             raise
@@ -85,6 +89,17 @@ def apply_retention(*, by=SYSTEM, goes_on=lambda: True):
     if failed:
         raise JobFailed(_not_erased(failed))
     return total
+
+
+def _erase_if_still_due(request, by):
+    """Asks once more, of rows that stay as they are until the erasure is committed."""
+    with transaction.atomic():
+        # With its original: a duplicate is due only as long as that is.
+        both = ConsultationRequest.objects.filter(pk__in=(request.pk, request.duplicate_of_id))
+        list(both.select_for_update().order_by("pk").values_list("pk"))
+        if not due_for_erasure().filter(pk=request.pk).exists():
+            raise NotDue("This request was taken up again.")
+        return erase(request, reason="Kept for its time", by=by)
 
 
 def _not_erased(references):

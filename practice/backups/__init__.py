@@ -2,7 +2,8 @@
 
 `contents` and `making` write it, `archive` encrypts and reads it, `restoring` checks it and
 puts it in place; `tables` reads and writes rows alike on SQLite and PostgreSQL, `files` does
-the same for folders and object storage; `record` notes that one was made. docs/backup.md is
+the same for folders and object storage; `marks` tells how far a restore came that was cut off;
+`record` notes that one was made. docs/backup.md is
 the operator's side of it.
 """
 

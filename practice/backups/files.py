@@ -1,6 +1,7 @@
 """Files of the two storages, read for a backup and put in place by a restore.
 
-A folder is filled beside what is there and swapped at the end. Object storage has no folders
+A folder is filled beside what is there and swapped at the end, and says at any moment which of
+its files are whose, should the restore be cut off there. Object storage has no folders
 to swap: there, files that are missing are added first, those that differ are exchanged at the
 end, and those that the backup does not have are deleted last.
 """
@@ -18,8 +19,9 @@ from . import BackupError
 
 ALIASES = ("default", "private")
 CHUNK = 256 * 1024
-NEW, OLD = ".restoring", ".replaced"
-NOT_OURS = {NEW, OLD, "lost+found"}
+# MOVING holds some of what was there, the rest is in its place; OLD holds all of it.
+NEW, MOVING, OLD = ".restoring", ".replacing", ".replaced"
+NOT_OURS = {NEW, MOVING, OLD, "lost+found"}
 
 
 def store(alias):
@@ -77,12 +79,15 @@ class Folder(_Store):
     def __init__(self, storage):
         super().__init__(storage)
         self.root = Path(storage.location)
-        self.undoing = []
 
-    def begin(self):
-        """Makes room; what an interrupted restore has left goes away."""
+    def begin(self, *, last_one_counts):
+        """Settles what an interrupted restore has left: to its end if its rows were committed,
+        else back to what was there before it."""
         self.root.mkdir(parents=True, exist_ok=True)
-        self._tidy()
+        if last_one_counts:
+            self.finish()
+        else:
+            self.undo()
         self.beside = FileSystemStorage(
             location=self.root / NEW,
             file_permissions_mode=self.storage.file_permissions_mode,
@@ -94,29 +99,31 @@ class Folder(_Store):
 
     def swap(self):
         """Renames alone, inside the folder: it may be a mounted volume."""
-        new, old = self.root / NEW, self.root / OLD
-        for folder in (new, old):
-            folder.mkdir(exist_ok=True)
-        for path in [each for each in self.root.iterdir() if each.name not in NOT_OURS]:
-            self._move(path, old / path.name)
-        for path in list(new.iterdir()):
-            self._move(path, self.root / path.name)
-
-    def _move(self, path, target):
-        path.rename(target)
-        self.undoing.append((target, path))
+        self._move_all(self.root, self.root / MOVING)
+        (self.root / MOVING).rename(self.root / OLD)  # From here on the others are the backup's.
+        self._move_all(self.root / NEW, self.root)
 
     def undo(self):
-        while self.undoing:
-            path, target = self.undoing.pop()
-            path.rename(target)
-        self._tidy()
+        """Puts back what was there. May be cut off at any step, and begun anew."""
+        self._remove(NEW)
+        if (self.root / OLD).exists():
+            self._move_all(self.root, self.root / NEW)
+            (self.root / OLD).rename(self.root / MOVING)
+        if (self.root / MOVING).exists():
+            self._move_all(self.root / MOVING, self.root)
+        self._remove(NEW, MOVING)
 
     def finish(self):
-        self._tidy()
+        self._remove(NEW, OLD)
 
-    def _tidy(self):
-        for name in (NEW, OLD):
+    def _move_all(self, source, target):
+        for folder in (source, target):
+            folder.mkdir(exist_ok=True)
+        for path in [each for each in source.iterdir() if each.name not in NOT_OURS]:
+            path.rename(target / path.name)
+
+    def _remove(self, *names):
+        for name in names:
             if (self.root / name).exists():
                 shutil.rmtree(self.root / name)
 
@@ -124,7 +131,7 @@ class Folder(_Store):
 class Objects(_Store):
     """Files in an object storage, through Django's interface alone."""
 
-    def begin(self):
+    def begin(self, *, last_one_counts):
         self.before, self.added, self.differing = set(self.names()), [], []
         self.in_backup = set()
 

@@ -9,7 +9,7 @@ import json
 from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.migrations.loader import MigrationLoader
 
-from . import BackupError, archive, files, schema, tables
+from . import BackupError, archive, files, marks, schema, tables
 from .checking import lines_of, storage_of, table_of
 
 # What migrating fills by itself: a database with nothing else is empty.
@@ -70,16 +70,20 @@ def what_is_there():
 # --- All or nothing --------------------------------------------------------------------------
 
 
-def restore(file, keys, found, progress):
+def restore(file, keys, found, progress, add=lambda: None):
     """Puts the backup in place; a list of (what, how many, whether it equals the backup).
 
+    `add` writes what shall be there together with the rows of the backup: both or neither.
     Raises BackupError, after which everything is as it was before.
     """
     stores = {alias: files.store(alias) for alias in files.ALIASES}
-    report = []
+    last_one_counts = marks.is_made()
+    report, begun = [], []
     try:
         for store in stores.values():
-            store.begin()
+            store.begin(last_one_counts=last_one_counts)
+            begun.append(store)
+        marks.remove()
         schema.prepare(found)
         # In which tables can be made and filled in any order, on SQLite as well.
         with connection.constraint_checks_disabled(), transaction.atomic():
@@ -91,9 +95,11 @@ def restore(file, keys, found, progress):
             report += _compare_files(found, stores, progress)
             if wrong := [what for what, _, is_equal in report if not is_equal]:
                 raise BackupError(f"What was restored differs in {', '.join(wrong)}.")
+            add()
             connection.check_constraints()
+            marks.make()
     except BaseException as error:
-        for store in stores.values():
+        for store in begun:
             store.undo()
         schema.forget()
         if isinstance(error, DatabaseError):
@@ -101,6 +107,7 @@ def restore(file, keys, found, progress):
         raise
     for store in stores.values():
         store.finish()
+    marks.remove()
     return report
 
 

@@ -82,13 +82,17 @@ def named(keys):
     return ", ".join(f"{app}.{name}" for app, name in keys)
 
 
+def models_of(connection):
+    """The models as they were for the migrations that the database has had: their registry."""
+    nodes = applied_migrations(connection)
+    return MigrationLoader(connection).project_state(nodes).apps
+
+
 def of(connection):
     """(tables to keep, names of tables whose rows are worth nothing after a restore)."""
-    nodes = applied_migrations(connection)
-    state = MigrationLoader(connection).project_state(nodes).apps
     passing = _passing()
     kept, not_kept = [], []
-    for model in state.get_models(include_auto_created=True, include_swapped=False):
+    for model in models_of(connection).get_models(include_auto_created=True, include_swapped=False):
         if not model._meta.managed or model._meta.proxy:
             continue
         if model._meta.label_lower in passing:

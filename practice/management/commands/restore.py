@@ -1,6 +1,7 @@
 """Checks a backup, and puts it in place of what is here (docs/backup.md)."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from django.core.cache import cache
@@ -21,6 +22,11 @@ authenticator apps that were sealed under it cannot be read. They are kept as th
 key turns up, put it at the end of FIELD_ENCRYPTION_KEYS and restart.
 Links that patients have go on working; where the site would show one again, it cannot.
 Who cannot sign in with their app: docs/backup.md, “When the encryption keys are lost”."""
+
+UNFINISHED = """\
+The backup is in place, but what has to be done after that was not finished: people who had been
+erased since may be back. Do not open the site. Mend the cause, then run the restore again, with
+--replace: it knows whom to erase."""
 
 
 class Command(BaseCommand):
@@ -71,13 +77,18 @@ class Command(BaseCommand):
         return found
 
     def restore(self, file, keys, found):
-        receipts = after_restore.receipts()
-        self.tell(restoring.restore(file, keys, found, self.progress))
-        if restoring.is_older_than_the_code(found):
-            call_command("migrate", verbosity=0)
-            self.stdout.write("Migrated to the state of this version.")
-        self.forget_prepared_pages()
-        self.tell_what_is_left(receipts)
+        keep_receipts = partial(after_restore.keep, after_restore.receipts())
+        self.tell(restoring.restore(file, keys, found, self.progress, keep_receipts))
+        try:
+            if restoring.is_older_than_the_code(found):
+                call_command("migrate", verbosity=0)
+                self.stdout.write("Migrated to the state of this version.")
+            self.forget_prepared_pages()
+            self.erase_again()
+        except BaseException:
+            self.stderr.write(UNFINISHED)
+            raise
+        self.tell_what_is_left()
         if found.sealed.number_unread and found.missing_keys:
             self.stdout.write(WITHOUT_KEYS)
 
@@ -119,12 +130,20 @@ class Command(BaseCommand):
         raise_version()
         cache.clear()
 
-    def tell_what_is_left(self, receipts):
-        number, held = after_restore.erase_again(receipts)
-        if number:
-            self.stdout.write(f"{number} requests had been erased since, and were erased again.")
-        for reference in held:
+    def erase_again(self):
+        done = after_restore.erase_again()
+        if done.number:
+            self.stdout.write(
+                f"{done.number} requests had been erased since, and were erased again."
+            )
+        for reference in done.held:
             self.stdout.write(f"{reference} had been erased since, and is under a legal hold.")
+        if done.failed:
+            raise BackupError(
+                f"Could not be erased again: {', '.join(done.failed)}. The log says why."
+            )
+
+    def tell_what_is_left(self):
         waiting = Email.objects.filter(status__in=(STATUS.queued, STATUS.requeued)).count()
         if waiting:
             self.stdout.write(
