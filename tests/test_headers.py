@@ -106,7 +106,7 @@ def visited(procedure, surgeon, a_request, signed_in, manager, settings, tmp_pat
         "patient's picture": get(case.before.url),
         "stylesheet": get("/static/css/site.css"),
         "script": get("/static/js/consultation.js"),
-        "font": get("/static/fonts/newsreader.woff2"),
+        "font": get("/static/fonts/newsreader-basic.woff2"),
         "icon": get("/static/img/favicon.svg"),
         "static drawing": get("/static/img/hero-lines.svg"),
         "sign-in": get("/staff/login/"),
@@ -386,7 +386,7 @@ def test_only_in_development_a_font_is_kept_for_an_hour(settings, debug, says):
     settings.DEBUG = debug
     font, sheet = {"Cache-Control": "as it was"}, {"Cache-Control": "as it was"}
 
-    headers.of_static_file(font, "x", "/static/fonts/newsreader.woff2")
+    headers.of_static_file(font, "x", "/static/fonts/newsreader-basic.woff2")
     headers.of_static_file(sheet, "x", "/static/css/site.css")
 
     assert font["Cache-Control"] == says

@@ -78,7 +78,7 @@ def compressed(source):
 
 def test_a_page_arrives_at_once_on_a_slow_line(collected, sources):
     css = next(collected.glob("css/site.????????????.css.br")).stat().st_size
-    font = next(collected.glob("fonts/newsreader.????????????.woff2")).stat().st_size
+    font = next(collected.glob("fonts/newsreader-basic.????????????.woff2")).stat().st_size
     sizes = {name: compressed(source) for name, source in sources.items()}
     addresses = [each.get_absolute_url() for each in Procedure.objects.published()]
     assert PROCEDURE in addresses
