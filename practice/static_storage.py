@@ -12,8 +12,8 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 IMPORT = re.compile(r'@import url\("([\w./-]+)"\)(?: layer\(([\w-]+)\))?;\n?')
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-# Line breaks that mean nothing to a browser, and what lines are indented by.
-BREAK = re.compile(r"(?<=[{};,])\n\s*|\n\s*(?=})|(?<=\n)\s+")
+# Line breaks, spaces and semicolons that mean nothing to a browser, and what lines are indented by.
+BREAK = re.compile(r";?\n\s*(?=})|(?<=[{};,])\n\s*|(?<=\n)\s+| (?={\n)|(?<=[\w-]:) ")
 
 
 class StaticStorage(CompressedManifestStaticFilesStorage):
