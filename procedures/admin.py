@@ -165,6 +165,7 @@ class ProcedureAdmin(PublishableAdmin):
         ]
         context["is_complete"] = not missing
         context["hints"] = editorial.hints(procedure)
+        context["has_claims"] = any(hint.is_claim for hint in context["hints"])
         context["grades"] = editorial.reading_grades(procedure)
         return super().render_change_form(request, context, obj=obj, **kwargs)
 
