@@ -48,6 +48,8 @@ class VersionedAdmin:
         page = object_id and self.get_object(request, object_id)
         draft = page and revisions.draft_of(page)
         context = {"draft": draft, "is_draft": "draft" in request.GET and draft is not None}
+        # As it is now: a form that is refused has already changed its own copy of the page.
+        context["is_live"] = bool(page and page.is_live)
         context |= extra_context or {}
         if page and request.method == "POST" and not Revision.objects.of(page).exists():
             revisions.keep(page, note="Before the first change on file")

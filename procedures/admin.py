@@ -24,6 +24,8 @@ from .models import (
     Source,
 )
 
+THE_PAGE = "The page, in the order in which patients read it"
+
 
 @admin.register(Category)
 class CategoryAdmin(PlainFields, admin.ModelAdmin):
@@ -35,7 +37,7 @@ class CategoryAdmin(PlainFields, admin.ModelAdmin):
 class SourceInline(PartsInline):
     model = Source
     formset = SourceFormSet
-    fields = [("title", "publisher"), ("url", "year", "accessed", "position")]
+    fields = ["title", "url", ("publisher", "year", "accessed", "position")]
 
 
 class MilestoneInline(RowsInline):
@@ -129,7 +131,7 @@ class ProcedureAdmin(PublishableAdmin):
             },
         ),
         (
-            "The page, in the order in which patients read it",
+            THE_PAGE,
             {"fields": tuple(name for name, _ in editorial.SECTIONS)},
         ),
         ("Lists", {"fields": ("questions_to_ask", "photo_views", "related")}),
@@ -165,6 +167,8 @@ class ProcedureAdmin(PublishableAdmin):
         ]
         context["is_complete"] = not missing
         context["hints"] = editorial.hints(procedure)
+        context["has_claims"] = any(hint.is_claim for hint in context["hints"])
+        context["sections_named"] = THE_PAGE
         context["grades"] = editorial.reading_grades(procedure)
         return super().render_change_form(request, context, obj=obj, **kwargs)
 

@@ -63,12 +63,33 @@ REQUIRED = {
 }
 
 
+# What stands beside the sections and is read first: in lists, in search results, in the card.
+SHORT_TEXTS = ("name", "summary", *KEY_FACTS, "diagram_caption")
+# Rows of the page: related name, the fields that state something. A question states nothing.
+ROWS = (
+    ("milestones", ("title", "text")),
+    ("faqs", ("answer",)),
+    ("diagram_parts", ("label", "text")),
+    ("cases", ("caption",)),
+)
+
+
 @dataclass(frozen=True)
 class Finding:
-    """Something that stands in the way of publication, and the field that mends it."""
+    """What stands in the way of publication or is worth another look.
+
+    `field` is the field, or the group of rows, that mends it.
+    """
 
     field: str
     message: str
+    is_claim: bool = False
+
+    @property
+    def anchor(self):
+        """The id in the admin's form to which a link about it leads."""
+        groups = ("sources", *(name for name, _ in ROWS))
+        return f"{self.field}-group" if self.field in groups else f"id_{self.field}"
 
 
 def missing(procedure, sources=None):
@@ -90,15 +111,12 @@ def missing(procedure, sources=None):
 def hints(procedure):
     """Findings that do not forbid publication but that an honest editor will mend.
 
-    Claims to avoid, comfort before risk, and sections above reading grade 8, by field.
+    Claims to avoid, comfort before risk, and sections above reading grade 8. Claims come
+    first, in the order of the page.
     """
-    found = []
+    found = claimed(procedure)
     for field, heading in SECTIONS:
-        text = plain(getattr(procedure, field))
-        found += [
-            Finding(field, f"{heading} says “{claim.words}”. {claim.why}") for claim in claims(text)
-        ]
-        grade = reading_grade(text)
+        grade = reading_grade(plain(getattr(procedure, field)))
         if grade and grade > GRADE_AIM:
             found.append(
                 Finding(field, f"{heading} reads at grade {grade}; aim for {GRADE_AIM} or below.")
@@ -109,6 +127,36 @@ def hints(procedure):
             Finding("risks", f"Risks begin with comfort (“{comfort}”). Name the risks first.")
         )
     return found
+
+
+def claimed(procedure):
+    """Findings for every claim to avoid, wherever on the page it stands."""
+    return [
+        Finding(field, f"{title} says “{claim.words}”. {claim.why}", is_claim=True)
+        for field, title, text in _texts(procedure)
+        for claim in claims(plain(text))
+    ]
+
+
+def _texts(procedure):
+    """(field or rows, what editors call it, text) of all that patients read of a page."""
+    for field in SHORT_TEXTS:
+        label = procedure._meta.get_field(field).verbose_name
+        yield field, _capital(label), getattr(procedure, field)
+    for field, heading in SECTIONS:
+        yield field, heading, getattr(procedure, field)
+    if procedure.pk is None:
+        return  # Nothing can belong to a page that is on no file.
+    for name, fields in ROWS:
+        rows = getattr(procedure, name)
+        label = _capital(rows.model._meta.verbose_name)
+        for row in rows.all():
+            text = "\n\n".join(getattr(row, field) for field in fields)
+            yield name, f"{label} “{row}”", text
+
+
+def _capital(words):
+    return words[0].upper() + words[1:]
 
 
 def reading_grades(procedure):

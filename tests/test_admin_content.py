@@ -99,6 +99,17 @@ def test_a_draft_may_lack_anything_and_says_what(client, procedure):
     assert 'id="id_risks"' in shown
 
 
+def test_a_claim_is_shown_opened_and_leads_to_where_it_stands(client, procedure):
+    address = f"{PROCEDURES}{procedure.pk}/change/"
+    assert '<details class="hints" open>' not in client.get(address).content.decode()
+
+    change(client, procedure, summary="The best facelift.")
+
+    shown = client.get(address).content.decode()
+    assert '<details class="hints" open>' in shown
+    assert '<a href="#id_summary">One-line summary says “best”.' in shown
+
+
 def test_a_new_page_goes_live_with_its_first_source(client, category):
     address = f"{PROCEDURES}add/"
     texts = {name: "Words." for name, _ in editorial.SECTIONS}

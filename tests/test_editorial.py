@@ -1,8 +1,11 @@
 """The balance gate: what a page must say before patients may see it."""
 
+from datetime import date
+
 import pytest
 
 from procedures import editorial
+from procedures.models import Procedure
 
 pytestmark = pytest.mark.django_db
 
@@ -97,6 +100,44 @@ def test_a_claim_that_advertising_codes_forbid_is_pointed_out(procedure, field, 
     setattr(procedure, field, text)
 
     assert field in fields(editorial.hints(procedure))
+
+
+@pytest.mark.parametrize("field", ["name", "summary", "diagram_caption", *editorial.KEY_FACTS])
+def test_a_claim_in_what_is_read_first_is_pointed_out(procedure, field):
+    setattr(procedure, field, "The best, painless facelift.")
+
+    (first, second, *_) = editorial.hints(procedure)
+
+    assert (first.field, second.field) == (field, field)
+    assert first.is_claim
+
+
+def test_a_claim_in_a_row_of_the_page_is_pointed_out_and_the_row_is_named(procedure):
+    procedure.faqs.create(question="Does it hurt?", answer="No, it is painless.")
+    procedure.milestones.create(when="Week 2", title="A perfect result")
+
+    found = [each for each in editorial.hints(procedure) if each.is_claim]
+
+    assert fields(found) == ["milestones", "faqs"]
+    assert "“Week 2: A perfect result” says “perfect”" in found[0].message
+    assert "“Does it hurt?” says “painless”" in found[1].message
+    assert [each.anchor for each in found] == ["milestones-group", "faqs-group"]
+
+
+def test_a_question_claims_nothing(procedure):
+    procedure.faqs.create(question="Is it painless?", answer="It hurts for a week.")
+
+    assert not [each for each in editorial.hints(procedure) if each.is_claim]
+
+
+def test_the_caption_of_a_before_after_case_may_not_promise_either(procedure):
+    procedure.cases.create(caption="Years younger.", consent_signed_on=date(2026, 1, 5))
+
+    assert "cases" in fields(editorial.hints(procedure))
+
+
+def test_a_page_that_is_being_added_can_be_read_too():
+    assert [each.field for each in editorial.hints(Procedure(summary="The best."))] == ["summary"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Drafts, previews, schedules and history of a page, through the admin as an editor uses them."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -89,6 +90,54 @@ def test_the_draft_form_shows_the_draft_and_saving_it_publishes(editing, client,
     assert "A newly written risk." in page
     assert "Asked in the draft?" in page
     assert revisions.draft_of(procedure) is None
+
+
+def buttons(response):
+    return re.findall('<input type="submit" name="(_[^"]+)" value="([^"]+)"', shown(response))
+
+
+def shown(response):
+    return response.content.decode()
+
+
+LIVE = [("_save_draft", "Keep as draft"), ("_save", "Publish changes")]
+
+
+def test_of_a_live_page_the_buttons_say_which_changes_what_patients_read(editing):
+    editor, address = editing
+
+    # Enter presses the first one. They stand above the fields and below.
+    row = [*LIVE, ("_continue", "Publish and go on editing")]
+    assert buttons(editor.get(address)) == row * 2
+
+    editor.post(address, as_sent(editor, address) | {"risks": "New.", "_save_draft": "1"})
+    in_draft = editor.get(f"{address}?draft")
+    assert ("_save", "Publish this draft") in buttons(in_draft)
+    assert "until you press “Publish this draft”" in shown(in_draft)
+
+
+def test_a_refused_form_of_a_live_page_keeps_its_buttons(editing):
+    editor, address = editing
+    refused = as_sent(editor, address) | {"status": "draft", "name": "", "_save": "1"}
+
+    assert buttons(editor.post(address, refused))[:2] == LIVE
+
+
+def test_of_a_page_that_nobody_sees_nothing_says_publish(editing, procedure):
+    editor, address = editing
+    procedure.unschedule()
+
+    assert ("_save", "Save") in buttons(editor.get(address))
+    assert "Publish" not in str(buttons(editor.get(address)))
+
+
+def test_a_form_lists_its_parts_and_every_link_leads_somewhere(editing):
+    editor, address = editing
+    page = shown(editor.get(address))
+    links = set(re.findall('<li><a href="#([^"]+)">', page))
+
+    assert {"id_risks", "sources-heading", "fieldset-0-1-heading"} <= links
+    assert [each for each in links if f'id="{each}"' not in page] == []
 
 
 def test_a_preview_shows_the_draft_to_editors_only(editing, client, procedure):
