@@ -68,7 +68,7 @@ def test_whatever_the_whole_font_holds_a_browser_finds():
     assert known <= set().union(*promised().values())
 
 
-def test_the_first_file_is_enough_for_english_and_comes_in_a_round_trip_fewer():
+def test_the_first_file_is_enough_for_english_and_stays_small():
     text = "Dr. O’Neill’s “Rhinoplasty” – what is done, and when… [$4,000]\xa0?"
 
     assert set(text) <= promised()["newsreader-basic.woff2"]
