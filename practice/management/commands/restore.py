@@ -52,7 +52,7 @@ class Command(BaseCommand):
         try:
             keys = self.identities(identity, file)
             with file.open("rb") as opened:
-                found = self.check(opened, keys)
+                found = self.checked(opened, keys)
                 if check:
                     self.stdout.write("The backup is whole. Nothing was changed.")
                     return
@@ -70,7 +70,7 @@ class Command(BaseCommand):
             raise BackupError("--identity is missing: the file with the line AGE-SECRET-KEY-1….")
         return archive.identities(sys.stdin.read() if source == "-" else Path(source).read_text())
 
-    def check(self, file, keys):
+    def checked(self, file, keys):
         found = check(file, keys, self.progress)
         self.describe(found)
         self.say_keys(found)
