@@ -56,7 +56,7 @@ limit_request_line = 8190  # The most that gunicorn allows. A filtered list has 
 limit_request_fields = 64
 limit_request_field_size = 8190
 
-# Whom to believe is decided in one place, practice/proxies.py, from TRUSTED_PROXIES. gunicorn
+# Whom to believe is decided in one place, practice/http/proxies.py, from TRUSTED_PROXIES. gunicorn
 # itself believes nobody; else a visitor's header SCRIPT_NAME would move all links of a page.
 forwarded_allow_ips = ""
 forwarder_headers = ""

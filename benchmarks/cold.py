@@ -9,7 +9,7 @@ import threading
 from practice.wsgi import application  # Before the rest: it sets Django up.
 
 # isort: split
-from practice import edition
+from practice.caching import edition
 from practice.page_cache import Shelf
 
 _numbers = itertools.count(10**16)  # More than any number that the database may hold.

@@ -8,9 +8,10 @@ class ConsultationsConfig(AppConfig):
     # Text columns that name a file, with its storage; models whose rows no backup needs.
     file_names = (("consultations.Photo", "stored_as", "private"),)
     passing_models = ("consultations.Presence", "consultations.SubmissionCount")
-    # What depends on the encryption keys besides encrypted columns (practice/key_rotation.py).
+    # What depends on the encryption keys besides encrypted columns; see
+    # practice/operations/key_rotation.py.
     sealed_text = (("consultations.ConsultationRequest", "sealed_link", ""),)
-    places = ("consultations.photos.StoredPhotos", "consultations.private_link.Links")
+    places = ("consultations.photos.StoredPhotos", "consultations.patient_page.private_link.Links")
 
     # How staff call what an unreadable value belongs to.
     known_as = (

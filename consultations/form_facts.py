@@ -15,9 +15,10 @@ from django.db import Error as AnyDatabaseError
 from django.db import connection
 from django.http import HttpRequest
 
-from practice import context_processors, edition
-from practice.blanks import Blanks
-from practice.edition import Edition
+from practice import context_processors
+from practice.caching import edition
+from practice.caching.blanks import Blanks
+from practice.caching.edition import Edition
 from practice.hours import Calendar
 from practice.models import Location, Practice, Surgeon
 from procedures.models import Procedure

@@ -10,12 +10,13 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, transaction
 from django.utils import timezone
 
-from practice.inserts import insert
+from practice.sql.inserts import insert
 
-from . import clock, form_facts, notifications, private_link, search_words, spam, timeline
+from . import clock, form_facts, notifications, search_words, spam, timeline
 from .choices import Status
 from .consents import ON_THE_FORM
 from .models import Consent, ConsultationRequest, Event
+from .patient_page import private_link
 
 # After Back, a browser fetches the form anew with a fresh token; the same answers within
 # this time are the same request. Changed answers always are a new one.

@@ -7,10 +7,10 @@ from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connections
 
-from practice import sign_in_mail
+from practice.accounts import sign_in_mail
 
-from . import private_link
 from .notifications import SELF_TEST_HEADER
+from .patient_page import private_link
 
 
 class NotOneRecipient(ValueError):

@@ -10,13 +10,13 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from post_office.models import PRIORITY, STATUS, Email
 
-from practice.inserts import insert
-from practice.mail_queue import NOTICE
+from practice.operations.mail_queue import NOTICE
+from practice.sql.inserts import insert
 from practice.templatetags.text import when
 
-from . import private_link
 from .choices import Status
 from .models import Event
+from .patient_page import private_link
 from .timeline import SYSTEM, line, record
 
 MAILS = "consultations/mail/"

@@ -20,8 +20,8 @@ from django.utils import timezone
 from PIL import Image
 
 from practice.encryption import DecryptionError, cipher, sealed_by
-from practice.key_rotation import AT_ONCE, Place
-from practice.pictures import open_upright
+from practice.media.pictures import open_upright
+from practice.operations.key_rotation import AT_ONCE, Place
 
 from .models import Event, Photo
 from .timeline import record

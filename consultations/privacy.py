@@ -16,15 +16,15 @@ from django.db.models import Q
 from django.utils import timezone
 from post_office.models import STATUS, Email
 
-from practice.background import DATABASE_AWAY, JobFailed
-from practice.mail_queue import NOTICE, NOTICES_KEPT_FOR, forget_old_notices
 from practice.models import Practice
+from practice.operations.background import DATABASE_AWAY, JobFailed
+from practice.operations.mail_queue import NOTICE, NOTICES_KEPT_FOR, forget_old_notices
 
 from . import notifications, photos
 from .choices import Status
+from .figures.reminders import MOST_NAMED
 from .models import ConsultationRequest, ErasureReceipt, Event
 from .notifications import ERASURE_HEADER
-from .reminders import MOST_NAMED
 from .timeline import SYSTEM
 
 SPAM_KEPT_FOR = timedelta(days=90)

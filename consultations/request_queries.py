@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from practice import partial_indexes  # noqa: F401 (registers the lookup `among`)
+from practice.sql import partial_indexes  # noqa: F401 (registers the lookup `among`)
 
 from .choices import AWAITING, OPEN, Status
 

@@ -22,14 +22,15 @@ from django.urls import reverse
 from django.utils import timezone
 from post_office.models import Email
 
-from practice.background import JobFailed
-from practice.health import SELF_TEST as JOB
 from practice.models import JobRun, Practice
+from practice.operations.background import JobFailed
+from practice.operations.health import SELF_TEST as JOB
 
-from . import notifications, privacy, private_link, spam
+from . import notifications, privacy, spam
 from .choices import Status
 from .consents import HEALTH_DATA, ON_THE_FORM
 from .models import ConsultationRequest, Event
+from .patient_page import private_link
 
 HEADER = "X-Self-Test"
 SIGNER = signing.TimestampSigner(salt="consultations.self-test")

@@ -1,6 +1,7 @@
 from django.urls import path
 
-from . import private_page, views
+from . import views
+from .patient_page import private_page
 
 PRIVATE = "request/<str:token>/"
 

@@ -14,14 +14,15 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from practice.blanks import Blanks, blank
+from practice.caching.blanks import Blanks, blank
 from practice.templatetags.text import when
 
-from . import form_facts, intake, private_link, spam, synthetic
+from . import form_facts, intake, spam, synthetic
 from .choices import Origin
 from .email_addresses import likely_meant
 from .forms import ConsultationForm
 from .models import ConsultationRequest
+from .patient_page import private_link
 
 logger = logging.getLogger(__name__)
 FORM_SALT = "consultations.form"

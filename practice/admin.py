@@ -13,18 +13,18 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 
-from .content_admin import (
+from .accounts.second_factor import take_away
+from .accounts.session_pages import sign_out_everywhere
+from .accounts.sign_in import ConfirmedAdmin
+from .editing.content_admin import (
     PUBLICATION,
     NamedFormSet,
     PlainFields,
     PublishableAdmin,
     RowsInline,
 )
-from .job_admin import JobRunAdmin  # noqa: F401 (registers itself)
 from .models import Closure, Location, OpeningHours, Practice, Surgeon, User
-from .second_factor import take_away
-from .session_pages import sign_out_everywhere
-from .sign_in import ConfirmedAdmin
+from .operations.job_admin import JobRunAdmin  # noqa: F401 (registers itself)
 
 
 @admin.register(Practice)

@@ -13,7 +13,7 @@ class PracticeConfig(AppConfig):
         "practice.StaffSession",
         "sessions.Session",
     )
-    # Text in which ciphertext stands after these characters (practice/key_rotation.py).
+    # Text in which ciphertext stands after these characters (practice/operations/key_rotation.py).
     sealed_text = (
         ("practice.StaffSession", "session_data", ""),
         ("mfa.Authenticator", "data", '"'),
@@ -22,7 +22,11 @@ class PracticeConfig(AppConfig):
     )
 
     def ready(self):
-        from . import audit, content_version, migration_safety, revisions, sessions
+        from . import audit
+        from .accounts import sessions
+        from .caching import content_version
+        from .editing import revisions
+        from .operations import migration_safety
         from .publishing import Publishable
 
         audit.register()

@@ -8,7 +8,7 @@ from auditlog.registry import auditlog
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
 
-from .headers import STAFF_PATHS
+from .http.headers import STAFF_PATHS
 from .models import Closure, Location, OpeningHours, Practice, Surgeon, User
 
 logger = logging.getLogger("practice.sign_in")

@@ -7,9 +7,9 @@ from django.conf import settings
 from django.db import Error as AnyDatabaseError
 from django.utils.functional import SimpleLazyObject
 
-from . import one_query
 from .models import Location, Practice
-from .one_query import NOW, OneQuery
+from .sql import one_query
+from .sql.one_query import NOW, OneQuery
 
 # What this process saw last. Only the page that says that the database cannot be reached
 # is shown without one, and it needs the phone number most.

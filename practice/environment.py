@@ -187,12 +187,12 @@ def cache(value: str, *, servers: int | None) -> dict:
             "failed sign-ins by itself. Use redis://:password@host:6379/0, or leave it out."
         )
     if kind == "RedisCache":
-        found["BACKEND"] = "practice.shared_cache.RedisOrDatabase"
+        found["BACKEND"] = "practice.caching.shared_cache.RedisOrDatabase"
     return found
 
 
 def bucket(value: str, *, servers: int | None, is_shared: bool | None) -> dict | None:
-    """Which bucket, as options of practice.object_storage.ObjectStorage; None for folders.
+    """Which bucket, as options of practice.media.object_storage.ObjectStorage; None for folders.
 
     s3://key:secret@host/bucket?region=…, or without key and secret where the machine has a
     role. s3+http:// goes without TLS, for a store on the same machine or private network.

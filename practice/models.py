@@ -10,14 +10,14 @@ from django.db.models.functions import Lower
 from django.urls import reverse
 from phonenumber_field.modelfields import PhoneNumberField
 
-from .content_version import ContentVersion
+from .accounts.session_store import StaffSession
+from .caching.content_version import ContentVersion
+from .editing.old_addresses import OldAddress
+from .editing.revisions import Revision
 from .hours import Calendar
-from .job_runs import JobRun, Lease
-from .old_addresses import OldAddress
-from .pictures import PictureField
+from .media.pictures import PictureField
+from .operations.job_runs import JobRun, Lease
 from .publishing import Publishable
-from .revisions import Revision
-from .session_store import StaffSession
 
 __all__ = [
     "Closure",

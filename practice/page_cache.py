@@ -26,10 +26,11 @@ from django.db import Error as AnyDatabaseError
 from django.http.request import split_domain_port
 from django.urls import Resolver404, resolve
 
-from . import edition, one_query
+from .caching import edition
+from .caching.prepared_page import PreparedPage
 from .context_processors import know_the_practice
-from .prepared_page import PreparedPage
-from .proxies import TrustedProxies
+from .http.proxies import TrustedProxies
+from .sql import one_query
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from django.db import models, transaction
 from django.http import Http404
 from django.utils import timezone
 
-from .content_version import raise_version
-from .old_addresses import OldAddress, Withdrawn
+from .caching.content_version import raise_version
+from .editing.old_addresses import OldAddress, Withdrawn
 
 
 class PublishableQuerySet(models.QuerySet):

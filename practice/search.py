@@ -27,11 +27,11 @@ from django.views.decorators.http import require_safe
 from procedures import editorial
 from procedures.models import Faq, Procedure
 
-from . import edition
+from .caching import edition
 from .context_processors import WithFrame, frame
 from .models import Surgeon
-from .one_query import NOW
 from .page_cache import same_for_everyone
+from .sql.one_query import NOW
 from .templatetags.text import plain
 
 WORD = re.compile(r"[a-z0-9]+")

@@ -10,7 +10,10 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from environs import Env
 
-from practice import environment, headers, logs, stored_files
+from practice import environment
+from practice.http import headers
+from practice.media import stored_files
+from practice.operations import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env(eager=False)
@@ -142,28 +145,28 @@ INSTALLED_APPS = [
     "post_office",
 ]
 MIDDLEWARE = [
-    "practice.headers.HeadersMiddleware",
-    "practice.http_methods.AllowedMethodsMiddleware",
-    "practice.proxies.TrustedProxyMiddleware",
-    "practice.request_log.RequestLogMiddleware",
+    "practice.http.headers.HeadersMiddleware",
+    "practice.http.http_methods.AllowedMethodsMiddleware",
+    "practice.http.proxies.TrustedProxyMiddleware",
+    "practice.operations.request_log.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "practice.compression.CompressionMiddleware",
-    "practice.headers.PagePolicyMiddleware",
+    "practice.http.compression.CompressionMiddleware",
+    "practice.http.headers.PagePolicyMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "practice.sessions.SessionActivityMiddleware",
-    "practice.unsaved.UnsavedTextMiddleware",
+    "practice.accounts.sessions.SessionActivityMiddleware",
+    "practice.accounts.unsaved.UnsavedTextMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "practice.second_factor.SecondFactorMiddleware",
+    "practice.accounts.second_factor.SecondFactorMiddleware",
     "practice.practice_time.PracticeTimeMiddleware",
     "practice.audit.StaffAuditMiddleware",
-    "practice.old_addresses.OldAddressMiddleware",
+    "practice.editing.old_addresses.OldAddressMiddleware",
 ]
 ROOT_URLCONF = "practice.urls"
 WSGI_APPLICATION = "practice.wsgi.application"
@@ -204,7 +207,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "practice.static_storage.StaticStorage"
+        else "practice.http.static_storage.StaticStorage"
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG
@@ -233,7 +236,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/admin/"
-ACCOUNT_ADAPTER = "practice.sign_in.AccountAdapter"
+ACCOUNT_ADAPTER = "practice.accounts.sign_in.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -246,10 +249,12 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 # Django's own knows only User.email; allauth's would begin a second list of addresses.
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 (a class)
 PASSWORD_RESET_TIMEOUT = 60 * 60
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60  # Seconds; see practice.sign_in.recently_confirmed.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = (
+    5 * 60
+)  # Seconds; see practice.accounts.sign_in.recently_confirmed.
 ACCOUNT_FORMS = {
-    "login": "practice.sign_in.SignInForm",
-    "reset_password": "practice.sign_in.ResetForm",
+    "login": "practice.accounts.sign_in.SignInForm",
+    "reset_password": "practice.accounts.sign_in.ResetForm",
 }
 ACCOUNT_RATE_LIMITS = {
     # Whole teams sit behind one address, and mistype: this only stops machines.
@@ -265,28 +270,28 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password_from_key": "20/m/ip",
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = 0  # TrustedProxyMiddleware has already put the real address in.
-MFA_ADAPTER = "practice.second_factor.MfaAdapter"
+MFA_ADAPTER = "practice.accounts.second_factor.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # A superuser makes the accounts and knows the addresses.
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_TOLERANCE = 1  # Phones' clocks differ, and fingers are slow; see second_factor.OnceOnly.
 MFA_FORMS = {
-    "authenticate": "practice.second_factor.SignInCodeForm",
-    "reauthenticate": "practice.second_factor.ConfirmingCodeForm",
-    "add_webauthn": "practice.second_factor.PasskeyForm",
-    "login_webauthn": "practice.second_factor.PasskeySignInForm",
-    "authenticate_webauthn": "practice.second_factor.PasskeySecondForm",
-    "reauthenticate_webauthn": "practice.second_factor.ConfirmingPasskeyForm",
+    "authenticate": "practice.accounts.second_factor.SignInCodeForm",
+    "reauthenticate": "practice.accounts.second_factor.ConfirmingCodeForm",
+    "add_webauthn": "practice.accounts.second_factor.PasskeyForm",
+    "login_webauthn": "practice.accounts.second_factor.PasskeySignInForm",
+    "authenticate_webauthn": "practice.accounts.second_factor.PasskeySecondForm",
+    "reauthenticate_webauthn": "practice.accounts.second_factor.ConfirmingPasskeyForm",
 }
 SECOND_FACTOR_REQUIRED = not DEBUG
-SESSION_ENGINE = "practice.session_store"
+SESSION_ENGINE = "practice.accounts.session_store"
 SESSION_COOKIE_AGE = SESSION_HOURS * 60 * 60
 # A browser takes “__Host-” cookies from this host alone, over HTTPS alone.
 COOKIE_PREFIX = "" if DEBUG else "__Host-"
 SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}session"
 CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrf"
-MESSAGE_STORAGE = "practice.headers.MessageStorage"
+MESSAGE_STORAGE = "practice.http.headers.MessageStorage"
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG

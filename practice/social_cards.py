@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 from procedures.models import Procedure
 
 from .models import Location, Practice, Surgeon
-from .one_query import SLUG, OneQuery
 from .page_cache import same_for_everyone
 from .publishing import Publishable
+from .sql.one_query import SLUG, OneQuery
 
 WIDTH, HEIGHT, MARGIN = 1200, 630, 90
 # The same colours as static/css/tokens.css: paper, ink, petrol and the warm accent.

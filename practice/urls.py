@@ -3,7 +3,9 @@ from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path
 from django.views.decorators.http import require_safe
 
-from . import health, search, session_pages, social_cards, views
+from . import search, social_cards, views
+from .accounts import session_pages
+from .operations import health
 from .page_cache import same_for_everyone
 from .sitemaps import SITEMAPS
 
@@ -32,6 +34,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("staff/session/", session_pages.state, name="session_state"),
     path("staff/sessions/", session_pages.own_sessions, name="own_sessions"),
-    path("staff/", include("practice.sign_in_urls")),
+    path("staff/", include("practice.accounts.sign_in_urls")),
     path("media/<path:path>", views.media, name="media"),
 ]

@@ -14,12 +14,15 @@ from django.views.decorators.http import require_safe
 from consultations.views import give_form_back
 from procedures.models import BeforeAfterCase, Category, Procedure
 
-from . import drawings, edition, renditions, stored_files, structured_data, unsaved
+from . import structured_data
+from .accounts import unsaved
+from .caching import edition
 from .context_processors import WithFrame, current_practice, frame
+from .editing.preview import previewable
+from .media import drawings, renditions, stored_files
 from .models import Closure, Location, OpeningHours, Surgeon
-from .one_query import NOW, SLUG, TODAY
 from .page_cache import same_for_everyone
-from .preview import previewable
+from .sql.one_query import NOW, SLUG, TODAY
 
 
 @WithFrame

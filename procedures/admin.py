@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.db.models import Count
 
-from practice.content_admin import (
+from practice.editing.content_admin import (
     PUBLICATION,
     PartsInline,
     PlainFields,

@@ -11,7 +11,7 @@ from django.http import Http404
 from django.urls import reverse
 
 from practice.context_processors import WithFrame
-from practice.one_query import NOW
+from practice.sql.one_query import NOW
 
 from .models import Category, Procedure
 

@@ -9,10 +9,10 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
 
-from practice import edition
-from practice.drawings import validate_drawing
+from practice.caching import edition
+from practice.media.drawings import validate_drawing
+from practice.media.pictures import PictureField
 from practice.models import Surgeon
-from practice.pictures import PictureField
 from practice.publishing import Publishable
 
 from . import editorial

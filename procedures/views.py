@@ -3,12 +3,12 @@
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from practice import edition
+from practice.caching import edition
 from practice.context_processors import WithFrame
+from practice.editing.preview import previewable
 from practice.models import Surgeon
-from practice.one_query import NOW, SLUG, TODAY
 from practice.page_cache import same_for_everyone
-from practice.preview import previewable
+from practice.sql.one_query import NOW, SLUG, TODAY
 
 from . import editorial, lists
 from .models import (

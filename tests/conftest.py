@@ -300,8 +300,9 @@ def answers():
 @pytest.fixture
 def a_request(practice):
     """`a_request(status="new", …)` stores one request with its first event, each a new person."""
-    from consultations import clock, private_link
+    from consultations import clock
     from consultations.models import CloseReason, ConsultationRequest, Event, Status
+    from consultations.patient_page import private_link
 
     numbers = itertools.count(1)
 

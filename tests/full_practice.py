@@ -7,7 +7,7 @@ from django.core.files.base import ContentFile
 from django.core.handlers.wsgi import WSGIHandler
 from django.utils import timezone
 
-from practice import prepared_page
+from practice.caching import prepared_page
 from practice.page_cache import PageCache
 from tests import picture_files
 from tests.wsgi_visitor import Elsewhere

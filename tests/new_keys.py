@@ -8,8 +8,8 @@ from django.core.management import call_command
 from PIL import Image
 
 from consultations import notifications, photos, triage
-from practice import key_rotation
 from practice.encryption import fingerprint
+from practice.operations import key_rotation
 
 
 def put_in_front(settings):

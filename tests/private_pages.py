@@ -1,7 +1,7 @@
 """A patient's private page, as tests go about it."""
 
-from consultations import private_link
 from consultations.models import ConsultationRequest
+from consultations.patient_page import private_link
 
 
 def page_of(request):

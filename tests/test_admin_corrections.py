@@ -6,8 +6,9 @@ import pytest
 from PIL import Image
 from post_office.models import Email
 
-from consultations import patient_acts, photos
+from consultations import photos
 from consultations.models import ConsultationRequest, Event
+from consultations.patient_page import patient_acts
 from consultations.timeline import PATIENT
 
 REQUESTS = "/admin/consultations/consultationrequest/"

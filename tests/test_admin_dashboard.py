@@ -8,8 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from consultations import kept_figures
 from consultations.admin import dashboard, drawings
+from consultations.figures import kept_figures
 from consultations.models import KeptFigures
 from practice.management.commands import run_worker
 

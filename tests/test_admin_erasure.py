@@ -7,9 +7,10 @@ from auditlog.models import LogEntry
 from django.utils import timezone
 from post_office.models import STATUS, Email
 
-from consultations import privacy, private_link, triage
+from consultations import privacy, triage
 from consultations.models import ConsultationRequest, ErasureReceipt, Event
 from consultations.notifications import ERASURE_HEADER
+from consultations.patient_page import private_link
 
 REQUESTS = "/admin/consultations/consultationrequest/"
 INBOX = REQUESTS

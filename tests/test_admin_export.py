@@ -8,7 +8,7 @@ import zipfile
 import pytest
 from auditlog.models import LogEntry
 
-from consultations import export
+from consultations.data_rights import export
 
 EXPORT = "/admin/consultations/consultationrequest/export/"
 INBOX = "/admin/consultations/consultationrequest/"

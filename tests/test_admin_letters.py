@@ -177,7 +177,7 @@ def test_a_template_with_a_wrong_placeholder_is_not_saved(signed_in, manager):
 
 
 def test_the_sample_letters_can_be_filled_in_and_name_nothing(row):
-    from consultations import replies
+    from consultations.staff_work import replies
 
     letters = sample_content.read("reply_templates.toml")["templates"]
     assert len(letters) == 3

@@ -6,9 +6,10 @@ from datetime import date
 import pytest
 from post_office.models import Email
 
-from consultations import privacy, replies, triage
+from consultations import privacy, triage
 from consultations.admin import acts
 from consultations.models import ConsultationRequest, Event
+from consultations.staff_work import replies
 
 REQUESTS = "/admin/consultations/consultationrequest/"
 NOTE = "Will call again."

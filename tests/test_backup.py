@@ -12,11 +12,11 @@ from environs import ValidationError
 
 from consultations import photos, privacy
 from consultations.models import ConsultationRequest, Event, Photo
-from practice import maintenance
-from practice.background import take_lease
 from practice.backups import making, tables
 from practice.encryption import fingerprint
 from practice.environment import CACHE_TABLE, backup_recipients
+from practice.operations import maintenance
+from practice.operations.background import take_lease
 from tests.backups import (
     RECIPIENT,
     backup,

@@ -7,12 +7,13 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 
-from consultations import photos, private_link, triage
+from consultations import photos, triage
 from consultations.models import ConsultationRequest
-from practice import health
+from consultations.patient_page import private_link
 from practice.backups import record
 from practice.encryption import fingerprint
 from practice.models import JobRun
+from practice.operations import health
 from tests.backups import (
     backup,
     everything,

@@ -10,11 +10,11 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from practice import background, health
 from practice.backups import making, record
-from practice.health import HEARTBEAT
 from practice.management.commands.run_worker import Command
 from practice.models import JobRun
+from practice.operations import background, health
+from practice.operations.health import HEARTBEAT
 from tests.backups import backup, restore, use_folders, write_identity
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from practice import renditions
+from practice.media import renditions
 from procedures.models import BeforeAfterCase, Procedure
 from tests.whole_site import PROCEDURE, add_case
 

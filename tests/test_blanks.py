@@ -4,8 +4,8 @@ import pytest
 from django.template import engines
 from django.utils.safestring import mark_safe
 
-from practice import blanks
-from practice.blanks import Blanks
+from practice.caching import blanks
+from practice.caching.blanks import Blanks
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from practice import edition
+from practice.caching import edition
 from practice.models import Location, Surgeon
 from procedures.models import Faq, Procedure
 from tests.full_practice import PAGES

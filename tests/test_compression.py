@@ -7,7 +7,7 @@ from django.core.files.base import ContentFile
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
 
-from practice.compression import CompressionMiddleware
+from practice.http.compression import CompressionMiddleware
 from tests import picture_files
 
 pytestmark = pytest.mark.once

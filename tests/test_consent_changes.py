@@ -8,9 +8,11 @@ from django.core.files.storage import storages
 from django.db import connection, transaction
 from PIL import Image
 
-from consultations import consent_changes, photos, private_link, staff_acts
+from consultations import photos
 from consultations.models import Consent, Event, Photo
+from consultations.patient_page import consent_changes, private_link
 from consultations.privacy import Held
+from consultations.staff_work import staff_acts
 from consultations.triage import TriageError
 from tests.pages import Page
 

@@ -6,8 +6,8 @@ import pytest
 from django.core import signing
 from django.test import Client
 
-from consultations import private_link
 from consultations.models import ConsultationRequest
+from consultations.patient_page import private_link
 from consultations.views import FORM_SALT
 from procedures.models import Procedure
 from tests.pages import Page

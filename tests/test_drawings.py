@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from practice import sample_content
-from practice.drawings import MAX_BYTES, validate_drawing
+from practice.media.drawings import MAX_BYTES, validate_drawing
 
 pytestmark = pytest.mark.once
 

@@ -8,8 +8,8 @@ from django.core import mail
 from django.test import Client
 
 from consultations import intake
-from practice import error_mail
-from practice.error_mail import OF_ALL_KINDS, OF_ONE_KIND, ErrorMailHandler, Limits
+from practice.operations import error_mail
+from practice.operations.error_mail import OF_ALL_KINDS, OF_ONE_KIND, ErrorMailHandler, Limits
 
 MARKERS = ("MARK-name", "mark-mail@example.com", "MARK-message", "5550177", "MARK-query")
 
@@ -91,7 +91,7 @@ def test_an_error_without_an_exception_is_named_by_its_words(handler):
     [
         ("django.security.DisallowedHost", logging.ERROR),
         ("practice.worker", logging.WARNING),
-        ("practice.error_mail", logging.ERROR),
+        ("practice.operations.error_mail", logging.ERROR),
     ],
 )
 def test_what_is_nobody_s_error_is_not_mailed(handler, name, level):

@@ -10,7 +10,8 @@ import pytest
 from auditlog.models import LogEntry
 from django.test import Client
 
-from consultations import export, person_data, triage
+from consultations import triage
+from consultations.data_rights import export, person_data
 from consultations.models import ConsultationRequest
 from practice.encryption import UNREADABLE
 from tests.unreadable import spoil

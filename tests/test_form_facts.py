@@ -12,9 +12,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from consultations import form_facts, private_link
+from consultations import form_facts
 from consultations.models import ConsultationRequest
-from practice import edition
+from consultations.patient_page import private_link
+from practice.caching import edition
 from practice.models import OpeningHours
 from procedures.models import Procedure
 

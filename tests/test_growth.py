@@ -13,11 +13,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from consultations import kept_figures, reports
 from consultations.admin import inbox
+from consultations.figures import kept_figures, reports
 from consultations.models import ConsultationRequest
-from consultations.sample_copies import copy_finished
-from consultations.sample_requests import Inventor
+from consultations.samples.sample_copies import copy_finished
+from consultations.samples.sample_requests import Inventor
 from consultations.search_words import SearchWord
 
 INBOX = "/admin/consultations/consultationrequest/"

@@ -9,11 +9,13 @@ from django.test import Client
 from django.urls import path
 from PIL import Image
 
-from consultations import photos, private_link
+from consultations import photos
+from consultations.patient_page import private_link
 from consultations.timeline import PATIENT
 from consultations.views import RECEIPT
-from practice import drawings, headers
-from practice.session_store import StaffSession
+from practice.accounts.session_store import StaffSession
+from practice.http import headers
+from practice.media import drawings
 from practice.urls import urlpatterns as own_patterns
 from tests import observatory, picture_files
 from tests.whole_site import add_case

@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 from post_office.models import STATUS, Email
 
-from practice import health
 from practice.models import JobRun
+from practice.operations import health
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,8 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from post_office.models import Email
 
-from consultations import private_link
 from consultations.models import Event, Photo, Presence
+from consultations.patient_page import private_link
 from consultations.views import RECEIPT
 from tests import picture_files
 from tests.conftest import PASSWORD

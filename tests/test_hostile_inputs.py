@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from consultations import private_link
 from consultations.forms import ConsultationForm
 from consultations.models import ConsultationRequest
+from consultations.patient_page import private_link
 from tests import picture_files as files
 from tests.private_pages import contact_form, page_of, stored
 

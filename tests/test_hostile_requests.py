@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 from post_office.models import Email
 
-from consultations import private_link
 from consultations.models import ConsultationRequest, Event
+from consultations.patient_page import private_link
 from tests import admin_addresses
 from tests.conftest import PASSWORD
 

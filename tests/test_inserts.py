@@ -9,7 +9,7 @@ from post_office.models import Email
 
 from consultations.models import Consent, ConsultationRequest, Event
 from consultations.search_words import SearchWord
-from practice.inserts import insert
+from practice.sql.inserts import insert
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 11, 16, 16, tzinfo=UTC)

@@ -13,7 +13,7 @@ from post_office.models import Email
 from consultations import intake, notifications, search_words, timeline
 from consultations.consents import ON_THE_FORM
 from consultations.models import Consent, ConsultationRequest, Event, SubmissionCount
-from consultations.sample_requests import BestTime, ContactMethod
+from consultations.samples.sample_requests import BestTime, ContactMethod
 from consultations.search_words import SearchWord
 
 pytestmark = pytest.mark.django_db

@@ -11,10 +11,10 @@ from auditlog.models import LogEntry
 from django.core.management import call_command
 from django.utils import timezone
 
-from practice import background
-from practice.background import LEASE, Every, Job, MondaysAt, recorded, take_lease
 from practice.management.commands import run_worker
 from practice.models import JobRun, Lease
+from practice.operations import background
+from practice.operations.background import LEASE, Every, Job, MondaysAt, recorded, take_lease
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,13 +15,14 @@ from django.db import connection
 from django.utils import timezone
 from post_office.models import Email
 
-from consultations import photos, private_link
+from consultations import photos
 from consultations.models import ConsultationRequest, Event, Photo
-from practice import key_rotation
+from consultations.patient_page import private_link
 from practice.backups import tables
-from practice.content_version import content_version
+from practice.caching.content_version import content_version
 from practice.encryption import EncryptedTextField, decrypt, fingerprint, sealed_by
-from practice.mail_queue import send_one
+from practice.operations import key_rotation
+from practice.operations.mail_queue import send_one
 from tests import dump
 from tests.backups import everything, use_folders
 from tests.dump import columns
@@ -235,7 +236,7 @@ def test_what_cannot_be_read_is_named_by_its_place_and_the_reference_only(old_re
 
 
 def test_a_value_that_cannot_be_read_keeps_none_beside_it_from_being_renewed(add_key, settings):
-    from practice.sign_in_mail import seal, unseal
+    from practice.accounts.sign_in_mail import seal, unseal
 
     lost = Fernet(Fernet.generate_key()).encrypt(b"MARK https://testserver/lost/").decode()
     mail = Email.objects.create(
@@ -286,7 +287,7 @@ def test_a_process_that_still_writes_under_the_old_key_is_noticed(
 
 
 def test_a_queued_mail_whose_own_link_is_sealed_is_renewed_too(add_key, settings):
-    from practice.sign_in_mail import seal, unseal
+    from practice.accounts.sign_in_mail import seal, unseal
 
     Email.objects.create(
         from_email="a@example.com",

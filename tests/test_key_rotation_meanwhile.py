@@ -9,10 +9,11 @@ from django.core.management import CommandError
 from django.db import connection
 from django.test import Client
 
-from consultations import photos, privacy, private_link
+from consultations import photos, privacy
 from consultations.models import ConsultationRequest
-from practice import key_rotation, maintenance
-from practice.background import take_lease
+from consultations.patient_page import private_link
+from practice.operations import key_rotation, maintenance
+from practice.operations.background import take_lease
 from tests.backups import use_folders
 from tests.new_keys import put_in_front, rotate, something_of_everything, under
 

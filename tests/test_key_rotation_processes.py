@@ -17,7 +17,7 @@ BEFORE, WHILE = 8, 8
 SLOWLY = """
 import sys, time, django; django.setup()
 from django.core.management import call_command
-from practice import key_rotation
+from practice.operations import key_rotation
 key_rotation.AT_ONCE = 3
 renew = key_rotation.Column.renew
 def renew_slowly(place, batch):
@@ -38,7 +38,7 @@ for request in ConsultationRequest.objects.all()[:5]:
     triage.add_note(request, f"Note on {request.reference}", by=staff)
 """
 LEFT = """
-from practice import key_rotation
+from practice.operations import key_rotation
 from practice.encryption import fingerprints
 newest = fingerprints()[0]
 answer = sum(
@@ -51,7 +51,8 @@ from practice.models import Lease
 Lease.objects.filter(name="maintenance").update(expires_at="2020-01-01T00:00Z")
 """
 READ = """
-from consultations import photos, private_link
+from consultations import photos
+from consultations.patient_page import private_link
 from consultations.models import ConsultationRequest, Event, Photo
 from post_office.models import Email
 answer = {

@@ -9,9 +9,10 @@ import pytest
 from django.core.exceptions import SuspiciousOperation
 from django.test import Client
 
-from consultations import private_link, views
-from practice import logs
-from practice.logs import Formatter, JsonFormatter, SafeFormatter
+from consultations import views
+from consultations.patient_page import private_link
+from practice.operations import logs
+from practice.operations.logs import Formatter, JsonFormatter, SafeFormatter
 
 SECRET = "what a patient wrote"
 
@@ -211,12 +212,20 @@ def test_an_id_is_taken_from_a_trusted_proxy_alone(client, sender, sent, is_beli
 @pytest.mark.parametrize(
     ("given", "formatter", "handlers"),
     [
-        ({"debug": True, "log_format": "text"}, "practice.logs.Formatter", ["console"]),
-        ({"debug": False, "log_format": "text"}, "practice.logs.SafeFormatter", ["console"]),
-        ({"debug": False, "log_format": "json"}, "practice.logs.JsonFormatter", ["console"]),
+        ({"debug": True, "log_format": "text"}, "practice.operations.logs.Formatter", ["console"]),
+        (
+            {"debug": False, "log_format": "text"},
+            "practice.operations.logs.SafeFormatter",
+            ["console"],
+        ),
+        (
+            {"debug": False, "log_format": "json"},
+            "practice.operations.logs.JsonFormatter",
+            ["console"],
+        ),
         (
             {"debug": False, "log_format": "json", "error_mail": True},
-            "practice.logs.JsonFormatter",
+            "practice.operations.logs.JsonFormatter",
             ["console", "mail"],
         ),
     ],

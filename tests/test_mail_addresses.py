@@ -7,9 +7,9 @@ from post_office.fields import CommaSeparatedEmailField
 from post_office.models import STATUS, Email
 
 from consultations import notifications
-from practice import mail_queue
 from practice.mail_addresses import AddressField
 from practice.models import Practice
+from practice.operations import mail_queue
 
 pytestmark = pytest.mark.django_db
 

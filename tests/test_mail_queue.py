@@ -7,7 +7,7 @@ from django.utils import timezone
 from post_office import mail
 from post_office.models import STATUS, Email
 
-from practice import mail_queue
+from practice.operations import mail_queue
 
 pytestmark = pytest.mark.django_db
 

@@ -32,7 +32,7 @@ from django.core.management import call_command
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.test.utils import setup_test_environment
-from consultations import private_link
+from consultations.patient_page import private_link
 from consultations.models import ConsultationRequest
 from practice.models import Practice
 from tests import picture_files as files

@@ -6,8 +6,8 @@ from django.db import DatabaseError, connection, migrations, models, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ModelState, ProjectState
 
-from practice.migration_operations import AddIndexWhileServing
-from practice.migration_safety import OURS, findings, unsafe
+from practice.operations.migration_operations import AddIndexWhileServing
+from practice.operations.migration_safety import OURS, findings, unsafe
 
 INDEX = models.Index(fields=["name"], name="by_name")
 UNIQUE = models.UniqueConstraint(fields=["name"], name="one_name")

@@ -10,10 +10,10 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from practice import monitoring
-from practice.background import JobFailed
-from practice.health import HEARTBEAT
 from practice.models import JobRun
+from practice.operations import monitoring
+from practice.operations.background import JobFailed
+from practice.operations.health import HEARTBEAT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

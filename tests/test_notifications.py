@@ -8,16 +8,10 @@ from django.test import Client
 from django.utils.html import escape
 from post_office.models import STATUS, Email
 
-from consultations import (
-    form_facts,
-    notifications,
-    patient_acts,
-    privacy,
-    private_link,
-    replies,
-    staff_acts,
-)
+from consultations import form_facts, notifications, privacy
 from consultations.models import ConsultationRequest, Event
+from consultations.patient_page import patient_acts, private_link
+from consultations.staff_work import replies, staff_acts
 from practice.models import Practice
 from tests.dump import places_of
 

@@ -11,10 +11,12 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage, storages
 from django.utils import timezone
 
-from consultations import photos, privacy, private_link
+from consultations import photos, privacy
 from consultations.models import Photo
-from practice import environment, stored_files
-from practice.object_storage import StorageUnavailable
+from consultations.patient_page import private_link
+from practice import environment
+from practice.media import stored_files
+from practice.media.object_storage import StorageUnavailable
 from procedures.models import BeforeAfterCase
 from tests import picture_files as files
 from tests.environment import VALUES
@@ -170,7 +172,7 @@ import resource, sys, django
 django.setup()
 from django.test import RequestFactory
 from django.core.files.storage import default_storage
-from practice import stored_files
+from practice.media import stored_files
 default_storage.exists("large.webp")  # Everything that is needed is imported now.
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 request = RequestFactory().get("/")

@@ -8,9 +8,9 @@ from django.db.models import CharField, DateField
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from practice.content_version import content_models
+from practice.caching.content_version import content_models
 from practice.models import OldAddress, Surgeon
-from practice.one_query import NOW, SLUG, Given, OneQuery, asked_again, made_of, noted
+from practice.sql.one_query import NOW, SLUG, Given, OneQuery, asked_again, made_of, noted
 from procedures.models import BeforeAfterCase, Faq, Procedure
 
 pytest_plugins = ["tests.full_practice"]

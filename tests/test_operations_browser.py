@@ -4,10 +4,10 @@ import pytest
 from dateutil.relativedelta import relativedelta
 from django.utils import timezone
 
-from consultations import staff_acts
-from practice import background
+from consultations.staff_work import staff_acts
 from practice.management.commands.run_worker import JOBS
 from practice.models import JobRun
+from practice.operations import background
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 REQUESTS = "/admin/consultations/consultationrequest/"

@@ -5,9 +5,10 @@ import re
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 
-from practice import edition, page_cache
+from practice import page_cache
+from practice.caching import edition
+from practice.caching.prepared_page import PreparedPage
 from practice.page_cache import Shelf
-from practice.prepared_page import PreparedPage
 from procedures.models import Procedure
 from tests.wsgi_visitor import PROCEDURE, PUBLIC, Site, ask, in_the_tests_own_transaction
 
@@ -201,7 +202,7 @@ def test_cookies_of_others_change_nothing(site):
 
 
 def test_staff_see_a_draft_in_the_preview_and_nobody_else_does(site, signed_in, editor):
-    from practice import revisions
+    from practice.editing import revisions
 
     page = Procedure.objects.get()
     plain = site.ask(PROCEDURE).text

@@ -3,8 +3,9 @@
 import pytest
 from django.db import OperationalError
 
-from practice import edition, page_cache
-from practice.prepared_page import PreparedPage, accepted
+from practice import page_cache
+from practice.caching import edition
+from practice.caching.prepared_page import PreparedPage, accepted
 from procedures.models import Procedure
 from tests.wsgi_visitor import Site, in_the_tests_own_transaction
 

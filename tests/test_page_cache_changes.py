@@ -8,7 +8,7 @@ from django.core.files.base import ContentFile
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from practice.content_version import ContentVersion, content_models, content_version
+from practice.caching.content_version import ContentVersion, content_models, content_version
 from practice.models import Closure, Location, OldAddress, OpeningHours, Practice, Surgeon
 from procedures.models import (
     BeforeAfterCase,
@@ -265,7 +265,7 @@ def test_a_change_and_its_number_are_written_together_or_not_at_all(procedure, m
     before = content_version()
     procedure.status = "withdrawn"
     with monkeypatch.context() as here:
-        here.setattr("practice.content_version.raise_version", killed)
+        here.setattr("practice.caching.content_version.raise_version", killed)
         with pytest.raises(SystemExit):
             procedure.save()  # Outside of a transaction.
     assert Procedure.objects.get(pk=procedure.pk).status == "published"

@@ -11,8 +11,8 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections, models, transaction
 from django.utils import timezone
 
-from practice import revisions
-from practice.content_version import content_models
+from practice.caching.content_version import content_models
+from practice.editing import revisions
 from practice.models import Closure, Location, Practice, Surgeon
 from practice.page_cache import PageCache
 from procedures.models import BeforeAfterCase, Procedure

@@ -3,7 +3,7 @@
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 
-from practice.content_version import raise_version
+from practice.caching.content_version import raise_version
 from procedures.models import Procedure
 from tests.wsgi_visitor import PROCEDURE, PUBLIC, Site, ask, in_the_tests_own_transaction
 

@@ -16,8 +16,9 @@ from django.db import transaction
 from django.test import Client
 from django.urls import get_resolver
 
-from consultations import private_link, roles
+from consultations import roles
 from consultations.models import Photo
+from consultations.patient_page import private_link
 from consultations.views import RECEIPT
 from tests import admin_addresses
 from tests.conftest import PASSWORD

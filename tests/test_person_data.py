@@ -9,7 +9,8 @@ from auditlog.models import LogEntry
 from django.core.files.storage import storages
 from PIL import Image
 
-from consultations import notifications, person_data, photos, triage
+from consultations import notifications, photos, triage
+from consultations.data_rights import person_data
 from consultations.models import Consent, ConsultationRequest, ContactAttempt, Photo
 
 pytestmark = pytest.mark.django_db

@@ -11,8 +11,9 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from PIL import Image
 
-from consultations import photos, private_link
+from consultations import photos
 from consultations.models import ConsultationRequest, Event, Photo
+from consultations.patient_page import private_link
 from practice.encryption import DecryptionError
 from tests import picture_files as files
 from tests.pages import Page

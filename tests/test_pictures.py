@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from PIL import Image, ImageCms
 
-from practice import pictures
+from practice.media import pictures
 from practice.models import Surgeon
 from tests import picture_files as files
 from tests.picture_files import BLUE, RED, is_near, upload

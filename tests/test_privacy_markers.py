@@ -8,9 +8,10 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
 
-from consultations import intake, private_link, triage
+from consultations import intake, triage
 from consultations.models import ConsultationRequest, ContactAttempt
-from practice.logs import SafeFormatter
+from consultations.patient_page import private_link
+from practice.operations.logs import SafeFormatter
 from tests.dump import columns, places_of, tables
 from tests.pages import Page
 from tests.private_pages import correct

@@ -6,9 +6,11 @@ import pytest
 from django.utils import timezone
 from post_office.models import Email
 
-from consultations import patient_acts, private_link, staff_acts, triage
+from consultations import triage
 from consultations.choices import OPEN, Status
 from consultations.models import Event
+from consultations.patient_page import patient_acts, private_link
+from consultations.staff_work import staff_acts
 from tests.pages import Page
 from tests.private_pages import correct, done_by_the_patient, page_of, stored
 

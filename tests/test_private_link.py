@@ -6,8 +6,8 @@ import pytest
 from cryptography.fernet import Fernet
 from django.utils import timezone
 
-from consultations import private_link
 from consultations.models import ConsultationRequest
+from consultations.patient_page import private_link
 
 pytestmark = pytest.mark.django_db
 

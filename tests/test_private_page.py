@@ -9,9 +9,10 @@ from django.test import Client
 from django.utils import timezone
 from post_office.models import Email
 
-from consultations import patient_acts, private_link, triage
+from consultations import triage
 from consultations.choices import Status
 from consultations.models import ConsultationRequest, Event
+from consultations.patient_page import patient_acts, private_link
 from tests.pages import Page
 from tests.private_pages import done_by_the_patient, page_of, stored
 

@@ -3,7 +3,7 @@
 import pytest
 from django.test import RequestFactory
 
-from practice.proxies import TrustedProxyMiddleware
+from practice.http.proxies import TrustedProxyMiddleware
 
 pytestmark = pytest.mark.once
 

@@ -3,7 +3,7 @@
 import brotli
 import pytest
 
-from practice.prepared_page import QUICK
+from practice.caching.prepared_page import QUICK
 from procedures.models import Procedure
 from tests import html_rules
 from tests.whole_site import FOUND, PROCEDURE, STATUS
@@ -65,7 +65,7 @@ def collected(settings, tmp_path):
 
     settings.STATIC_ROOT = tmp_path
     settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "practice.static_storage.StaticStorage"}
+        "staticfiles": {"BACKEND": "practice.http.static_storage.StaticStorage"}
     }
     # The stock admin's files take long, and no page here asks for them.
     ignored = ["admin"]

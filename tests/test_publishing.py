@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.core.exceptions import ValidationError
 
-from practice import scheduling
-from practice.content_admin import PublishableAdmin
+from practice.editing import scheduling
+from practice.editing.content_admin import PublishableAdmin
 from practice.models import Location, OldAddress, Surgeon
 from procedures.models import Procedure
 from tests.pages import Page

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from post_office.models import Email
 
-from consultations import reminders
+from consultations.figures import reminders
 
 pytestmark = pytest.mark.django_db
 

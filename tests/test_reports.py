@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from consultations import reports
 from consultations.choices import Status
+from consultations.figures import reports
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 18, 18, 0, tzinfo=UTC)  # A Wednesday.

@@ -13,8 +13,9 @@ from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from consultations import notifications, photos, privacy, private_link
+from consultations import notifications, photos, privacy
 from consultations.models import ConsultationRequest, ErasureReceipt, Event
+from consultations.patient_page import private_link
 from practice.backups import restoring, tables
 from practice.encryption import fingerprint
 from tests.backups import (

@@ -14,21 +14,13 @@ from django.utils import timezone
 from PIL import Image
 from post_office.models import STATUS, Email
 
-from consultations import (
-    export,
-    notifications,
-    patient_acts,
-    photos,
-    presence,
-    privacy,
-    replies,
-    retention_preview,
-    staff_acts,
-    triage,
-)
+from consultations import notifications, photos, privacy, triage
 from consultations.choices import CloseReason, Status
+from consultations.data_rights import export, retention_preview
 from consultations.models import Consent, ConsultationRequest, ErasureReceipt, Event, Photo
-from practice.background import JobFailed
+from consultations.patient_page import patient_acts
+from consultations.staff_work import presence, replies, staff_acts
+from practice.operations.background import JobFailed
 from tests import dump
 
 pytestmark = pytest.mark.django_db

@@ -11,9 +11,12 @@ from django.db import connections
 from django.utils import timezone
 from post_office.models import STATUS, Email
 
-from consultations import notifications, privacy, reminders, replies, retention_preview, triage
+from consultations import notifications, privacy, triage
 from consultations.choices import CloseReason, Status
+from consultations.data_rights import retention_preview
+from consultations.figures import reminders
 from consultations.models import ConsultationRequest, ErasureReceipt, Event
+from consultations.staff_work import replies
 from tests.unreadable import spoil
 
 pytestmark = pytest.mark.django_db

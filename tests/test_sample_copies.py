@@ -8,7 +8,7 @@ from django.utils import timezone
 from consultations import search_words, triage
 from consultations.choices import Status
 from consultations.models import ConsultationRequest, ContactAttempt, Event
-from consultations.sample_copies import copy_finished
+from consultations.samples.sample_copies import copy_finished
 from consultations.search_words import SearchWord
 
 pytestmark = pytest.mark.django_db

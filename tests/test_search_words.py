@@ -2,10 +2,12 @@
 
 import pytest
 
-from consultations import patient_acts, privacy, search_words, staff_acts
+from consultations import privacy, search_words
 from consultations.admin import search
 from consultations.models import ConsultationRequest
+from consultations.patient_page import patient_acts
 from consultations.search_words import SearchWord
+from consultations.staff_work import staff_acts
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from practice import sessions
-from practice.session_store import SessionStore, StaffSession, stored_key
+from practice.accounts import sessions
+from practice.accounts.session_store import SessionStore, StaffSession, stored_key
 
 pytestmark = pytest.mark.django_db
 INBOX = "/admin/consultations/consultationrequest/"

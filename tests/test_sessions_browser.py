@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from consultations.models import Event
-from practice.session_store import StaffSession
+from practice.accounts.session_store import StaffSession
 from tests.conftest import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

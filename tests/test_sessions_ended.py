@@ -5,7 +5,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
-from practice.session_store import StaffSession, stored_key
+from practice.accounts.session_store import StaffSession, stored_key
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.test import Client
 
 from consultations import triage
 from consultations.models import ConsultationRequest, Event
-from practice.session_store import StaffSession
+from practice.accounts.session_store import StaffSession
 from tests.conftest import PASSWORD
 from tests.pages import Page
 

@@ -270,7 +270,7 @@ def test_everything_wrong_is_said_at_once():
         (
             COMPLETE | {"CACHE_URL": "redis://127.0.0.1:6379/0"},
             "CACHES['default']['BACKEND']",
-            "practice.shared_cache.RedisOrDatabase",
+            "practice.caching.shared_cache.RedisOrDatabase",
         ),
         (
             {"DEBUG": "true"},

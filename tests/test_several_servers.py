@@ -61,7 +61,7 @@ def test_somebody_signed_in_on_one_is_signed_in_on_the_other_and_out_of_both(ser
     assert {visit(site, "/admin/", cookie=cookie).status_code for site in servers.both} == {200}
 
     servers.a.ask(
-        "from practice.models import User; from practice.sessions import end_all\n"
+        "from practice.models import User; from practice.accounts.sessions import end_all\n"
         "end_all(User.objects.get(username='olga'))"
     )
 

@@ -13,8 +13,8 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from consultations.models import ConsultationRequest
-from practice.session_store import StaffSession
-from practice.sign_in import is_recently_confirmed, recently_confirmed
+from practice.accounts.session_store import StaffSession
+from practice.accounts.sign_in import is_recently_confirmed, recently_confirmed
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db

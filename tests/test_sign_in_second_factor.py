@@ -13,7 +13,7 @@ from django.test import Client
 from post_office.models import Email
 
 from practice import encryption
-from practice.second_factor import has_second_factor
+from practice.accounts.second_factor import has_second_factor
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from practice import revisions
+from practice.editing import revisions
 from tests.test_versions import as_sent
 
 pytestmark = pytest.mark.django_db

@@ -13,9 +13,9 @@ from post_office.models import STATUS, Email
 from consultations import intake, notifications, privacy, spam, synthetic, views
 from consultations.models import ConsultationRequest, ErasureReceipt, Event, SubmissionCount
 from consultations.search_words import SearchWord
-from practice import health
-from practice.background import JobFailed, recorded
 from practice.models import JobRun
+from practice.operations import health
+from practice.operations.background import JobFailed, recorded
 from tests import dump, processes
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,8 +9,10 @@ from django.db import connection
 from django.utils import timezone
 from post_office.models import Email
 
-from consultations import private_link, reminders, triage
+from consultations import triage
+from consultations.figures import reminders
 from consultations.models import ConsultationRequest, Event
+from consultations.patient_page import private_link
 
 pytestmark = pytest.mark.django_db
 REQUESTS = "/admin/consultations/consultationrequest/"

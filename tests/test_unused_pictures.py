@@ -10,9 +10,11 @@ from django.core.files.storage import default_storage, storages
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from practice import environment, renditions, revisions, stored_files, unused_pictures
+from practice import environment
 from practice.backups import files
+from practice.editing import revisions
 from practice.management.commands.run_worker import JOBS
+from practice.media import renditions, stored_files, unused_pictures
 from procedures.models import BeforeAfterCase
 from tests import picture_files
 from tests.backups import use_folders

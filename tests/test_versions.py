@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from practice import revisions, scheduling
+from practice.editing import revisions, scheduling
 from practice.models import OldAddress, Revision
 from practice.publishing import Publishable
 

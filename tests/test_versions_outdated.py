@@ -8,9 +8,9 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from practice import revisions, scheduling
-from practice.background import JobFailed
+from practice.editing import revisions, scheduling
 from practice.models import Location, Revision
+from practice.operations.background import JobFailed
 from procedures.models import Category, Procedure
 from tests.test_versions import as_sent
 

@@ -24,10 +24,10 @@ from django.utils import timezone
 from post_office import mail
 from post_office.models import STATUS, Email
 
-from practice import background
-from practice.background import LEASE, give_lease_back, recorded, take_lease
 from practice.management.commands import run_worker
 from practice.models import JobRun, Lease
+from practice.operations import background
+from practice.operations.background import LEASE, give_lease_back, recorded, take_lease
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

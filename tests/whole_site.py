@@ -108,8 +108,9 @@ def withdrawn(procedure):
 
 
 def request_for(procedure):
-    from consultations import clock, private_link
+    from consultations import clock
     from consultations.models import ConsultationRequest
+    from consultations.patient_page import private_link
     from practice.models import Practice
 
     now = timezone.now()
@@ -128,7 +129,7 @@ def request_for(procedure):
 
 
 def pages_of(request):
-    from consultations import private_link
+    from consultations.patient_page import private_link
     from consultations.views import RECEIPT
 
     return {

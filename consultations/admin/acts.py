@@ -10,9 +10,11 @@ from django.urls import reverse
 
 from practice.models import User
 
-from .. import consent_changes, record_forms, staff_acts, staff_forms, triage
+from .. import triage
 from ..choices import Status
 from ..models import ConsultationRequest
+from ..patient_page import consent_changes
+from ..staff_work import record_forms, staff_acts, staff_forms
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 
-from practice.read_only_admin import ReadOnlyAdmin
+from practice.editing.read_only_admin import ReadOnlyAdmin
 
 admin.site.unregister(LogEntry)
 WORDS = {

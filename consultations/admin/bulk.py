@@ -7,8 +7,9 @@ claimed meanwhile has left “Unassigned”, and must be reported rather than dr
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .. import staff_forms, triage
+from .. import triage
 from ..choices import Status
+from ..staff_work import staff_forms
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
-from practice import health
 from practice.models import Practice, Surgeon
+from practice.operations import health
 from practice.publishing import Publishable
 from procedures.models import Procedure
 
-from .. import clock, kept_figures
+from .. import clock
+from ..figures import kept_figures
 from ..models import ConsultationRequest
 from . import drawings, inbox
 

@@ -5,10 +5,10 @@ from django.contrib import messages
 from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
 
-from practice.sign_in import recently_confirmed
+from practice.accounts.sign_in import recently_confirmed
 
 from .. import privacy
-from ..record_forms import EraseForm
+from ..staff_work.record_forms import EraseForm
 
 INBOX = "admin:consultations_consultationrequest_changelist"
 HELD = "It is under a legal hold, which has to be released first."

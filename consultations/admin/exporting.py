@@ -5,10 +5,10 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.decorators import method_decorator
 
-from practice.sign_in import recently_confirmed
+from practice.accounts.sign_in import recently_confirmed
 
-from .. import export
-from ..record_forms import ExportForm
+from ..data_rights import export
+from ..staff_work.record_forms import ExportForm
 from . import inbox
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

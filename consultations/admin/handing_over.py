@@ -5,11 +5,11 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.decorators import method_decorator
 
-from practice.sign_in import recently_confirmed
+from practice.accounts.sign_in import recently_confirmed
 
-from .. import export, person_data
+from ..data_rights import export, person_data
 from ..models import ConsultationRequest, Event
-from ..record_forms import HandOverForm
+from ..staff_work.record_forms import HandOverForm
 from ..timeline import record
 
 KIND = "copy for the person"

@@ -3,10 +3,10 @@
 from django import forms
 from django.contrib import admin
 
-from practice.read_only_admin import ReadOnlyAdmin
+from practice.editing.read_only_admin import ReadOnlyAdmin
 
-from .. import replies
 from ..models import ErasureReceipt, ReplyTemplate
+from ..staff_work import replies
 
 
 class ReplyTemplateForm(forms.ModelForm):

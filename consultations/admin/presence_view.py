@@ -2,7 +2,7 @@
 
 from django.http import JsonResponse
 
-from .. import presence
+from ..staff_work import presence
 
 
 def presence_view(admin, request, row):

@@ -20,8 +20,9 @@ from django.views.decorators.cache import never_cache
 
 from practice.models import Practice
 
-from .. import presence, triage
+from .. import triage
 from ..models import ConsultationRequest
+from ..staff_work import presence
 from . import acts, exporting, inbox, request_page, retention, search, stale
 from .acts import ACTS, is_number
 from .bulk import BULK_ACTS, offered, perform

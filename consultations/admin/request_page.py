@@ -7,9 +7,9 @@ from django.utils import timezone
 
 from practice.models import Practice
 
-from .. import staff_forms
 from ..choices import OPEN, CloseReason, Status
 from ..models import Consent, ConsultationRequest, Event, Photo, ReplyTemplate
+from ..staff_work import staff_forms
 from ..triage import NEXT
 from . import inbox, merging, writing
 from .acts import ACTS

@@ -4,7 +4,7 @@ from django.http import HttpResponseNotAllowed
 
 from practice.models import Practice
 
-from .. import retention_preview
+from ..data_rights import retention_preview
 
 
 def retention_view(admin, request):

@@ -5,9 +5,10 @@ from django.core.exceptions import ValidationError
 from django.shortcuts import redirect
 from post_office.models import STATUS, Email
 
-from .. import replies, triage
+from .. import triage
 from ..models import Event, ReplyTemplate
-from ..record_forms import LetterForm
+from ..staff_work import replies
+from ..staff_work.record_forms import LetterForm
 from ..timeline import record
 from . import acts, mail, stale
 

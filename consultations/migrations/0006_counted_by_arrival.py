@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from practice.migration_operations import AddIndexWhileServing
+from practice.operations.migration_operations import AddIndexWhileServing
 
 
 class Migration(migrations.Migration):

@@ -7,7 +7,7 @@ the same for folders and object storage; `marks` tells how far a restore came th
 the operator's side of it.
 """
 
-from practice.background import JobFailed
+from practice.operations.background import JobFailed
 
 
 class BackupError(JobFailed):

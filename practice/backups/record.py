@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db import Error as AnyDatabaseError
 from django.utils import timezone
 
-from practice.background import Job, note_next, recorded
 from practice.models import JobRun
+from practice.operations.background import Job, note_next, recorded
 
 # A timer begins somewhat late, and a large backup takes its time.
 GRACE = timedelta(hours=2)

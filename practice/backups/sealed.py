@@ -11,7 +11,7 @@ from collections import Counter
 from django.apps import apps
 
 from practice import encryption
-from practice.key_rotation import TOKEN
+from practice.operations.key_rotation import TOKEN
 
 from . import tables
 

@@ -8,7 +8,7 @@ import django.db.models.functions.text
 import django.utils.timezone
 import phonenumber_field.modelfields
 import practice.models
-import practice.pictures
+import practice.media.pictures
 from django.conf import settings
 from django.db import migrations, models
 
@@ -172,7 +172,7 @@ class Migration(migrations.Migration):
                 ('philosophy', models.TextField(blank=True, help_text='In the third person, in our words. Markdown.')),
                 ('quote', models.TextField(blank=True, help_text='Only words this surgeon really said.')),
                 ('quote_source', models.CharField(blank=True, help_text='Where and when it was said. Required for a quote.', max_length=200)),
-                ('portrait', practice.pictures.PictureField(blank=True, help_text='Without one, the page shows a monogram.', upload_to='portraits/')),
+                ('portrait', practice.media.pictures.PictureField(blank=True, help_text='Without one, the page shows a monogram.', upload_to='portraits/')),
                 ('portrait_alt', models.CharField(blank=True, help_text='For people who cannot see it.', max_length=200, verbose_name='portrait in words')),
                 ('position', models.PositiveSmallIntegerField(default=0, help_text='Lower comes first.')),
                 ('locations', models.ManyToManyField(blank=True, related_name='surgeons', to='practice.location')),

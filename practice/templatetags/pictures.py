@@ -2,7 +2,7 @@
 
 from django import template
 
-from practice import renditions
+from practice.media import renditions
 
 register = template.Library()
 

@@ -4,8 +4,8 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.text
 import django.utils.timezone
-import practice.drawings
-import practice.pictures
+import practice.media.drawings
+import practice.media.pictures
 import uuid
 from django.db import migrations, models
 
@@ -65,9 +65,9 @@ class Migration(migrations.Migration):
                 ('also_known_as', models.TextField(blank=True, help_text='Other names that patients type, one on each line. Search finds them.')),
                 ('summary', models.CharField(help_text='Lists and search results show it.', max_length=200, verbose_name='one-line summary')),
                 ('position', models.PositiveSmallIntegerField(default=0, help_text='Lower comes first.')),
-                ('hero', practice.pictures.PictureField(blank=True, upload_to='procedures/', verbose_name='main picture')),
+                ('hero', practice.media.pictures.PictureField(blank=True, upload_to='procedures/', verbose_name='main picture')),
                 ('hero_alt', models.CharField(blank=True, max_length=250, verbose_name='main picture in words')),
-                ('diagram', models.FileField(blank=True, help_text='An SVG drawing without scripts or outside links.', upload_to='diagrams/', validators=[django.core.validators.FileExtensionValidator(['svg']), practice.drawings.validate_drawing])),
+                ('diagram', models.FileField(blank=True, help_text='An SVG drawing without scripts or outside links.', upload_to='diagrams/', validators=[django.core.validators.FileExtensionValidator(['svg']), practice.media.drawings.validate_drawing])),
                 ('diagram_alt', models.CharField(blank=True, max_length=400, verbose_name='diagram in words')),
                 ('diagram_caption', models.CharField(blank=True, max_length=300)),
                 ('time_in_theatre', models.CharField(blank=True, help_text='Such as “2–4 hours”.', max_length=80, verbose_name='time in the operating room')),
@@ -139,9 +139,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('position', models.PositiveSmallIntegerField(default=0, help_text='Lower comes first.')),
-                ('before', practice.pictures.PictureField(upload_to='cases/')),
+                ('before', practice.media.pictures.PictureField(upload_to='cases/')),
                 ('before_alt', models.CharField(max_length=250, verbose_name='before picture in words')),
-                ('after', practice.pictures.PictureField(upload_to='cases/')),
+                ('after', practice.media.pictures.PictureField(upload_to='cases/')),
                 ('after_alt', models.CharField(max_length=250, verbose_name='after picture in words')),
                 ('time_after', models.CharField(help_text='Such as “6 months after surgery”.', max_length=60)),
                 ('caption', models.CharField(blank=True, max_length=300)),

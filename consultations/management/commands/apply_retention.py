@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from django.core.management.base import BaseCommand
 
-from consultations import privacy, retention_preview
+from consultations import privacy
+from consultations.data_rights import retention_preview
 
 
 class Command(BaseCommand):

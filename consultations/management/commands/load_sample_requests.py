@@ -5,8 +5,8 @@ from itertools import chain
 from django.core.management.base import BaseCommand
 from django.db import connection
 
-from consultations.sample_copies import copy_finished
-from consultations.sample_requests import Inventor
+from consultations.samples.sample_copies import copy_finished
+from consultations.samples.sample_requests import Inventor
 
 # More than these are copies of the finished ones among them: a practice has many years of
 # finished requests, but never many open ones.

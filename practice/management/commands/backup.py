@@ -17,9 +17,9 @@ from django.db import connection
 from django.utils import timezone
 
 from practice.backups import BackupError, archive, files, making, record, tables
-from practice.key_rotation import whose
-from practice.maintenance import AnotherIsRunning, alone
-from practice.progress import Progress
+from practice.operations.key_rotation import whose
+from practice.operations.maintenance import AnotherIsRunning, alone
+from practice.operations.progress import Progress
 
 NAME = re.compile(r"practice-\d{8}T\d{6}Z\.tar(\.age)?")
 UNFINISHED = ".part"

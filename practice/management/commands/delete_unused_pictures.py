@@ -2,8 +2,8 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from practice import unused_pictures
-from practice.background import JobFailed
+from practice.media import unused_pictures
+from practice.operations.background import JobFailed
 
 
 class Command(BaseCommand):

@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from practice.demo_staff import DEMO_PASSWORD, DEMO_STAFF
+from practice.accounts.demo_staff import DEMO_PASSWORD, DEMO_STAFF
 from practice.models import Surgeon, User
 
 

@@ -10,11 +10,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_datetime
 from post_office.models import STATUS, Email
 
-from consultations import after_restore
+from consultations.data_rights import after_restore
 from practice.backups import BackupError, archive, restoring
 from practice.backups.checking import check
-from practice.content_version import raise_version
-from practice.progress import Progress
+from practice.caching.content_version import raise_version
+from practice.operations.progress import Progress
 
 WITHOUT_KEYS = """\
 Restored without a key: what patients wrote, the notes of staff, patients' photographs and

@@ -2,11 +2,11 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from practice import key_rotation
 from practice.encryption import fingerprints
-from practice.key_rotation import whose
-from practice.maintenance import AnotherIsRunning, alone
-from practice.progress import Progress
+from practice.operations import key_rotation
+from practice.operations.key_rotation import whose
+from practice.operations.maintenance import AnotherIsRunning, alone
+from practice.operations.progress import Progress
 
 # What changed while it was renewed is renewed in the next pass.
 PASSES = 5

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from practice.demo_staff import DEMO_PASSWORD, DEMO_STAFF
+from practice.accounts.demo_staff import DEMO_PASSWORD, DEMO_STAFF
 from practice.models import Practice
 
 HOST = "127.0.0.1"

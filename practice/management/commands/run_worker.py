@@ -14,10 +14,15 @@ from django.core.management.base import BaseCommand
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 
-from consultations import kept_figures, reminders, search_words, spam, synthetic
+from consultations import search_words, spam, synthetic
+from consultations.figures import kept_figures, reminders
 from consultations.privacy import apply_retention
-from practice import background, monitoring
-from practice.background import (
+from practice.accounts.sessions import clear_ended
+from practice.backups.record import BACKUP
+from practice.editing.scheduling import publish_due
+from practice.media.unused_pictures import delete_unused
+from practice.operations import background, monitoring
+from practice.operations.background import (
     DATABASE_AWAY,
     Every,
     Job,
@@ -28,12 +33,8 @@ from practice.background import (
     recorded,
     take_lease,
 )
-from practice.backups.record import BACKUP
-from practice.health import HEARTBEAT
-from practice.mail_queue import send_one
-from practice.scheduling import publish_due
-from practice.sessions import clear_ended
-from practice.unused_pictures import delete_unused
+from practice.operations.health import HEARTBEAT
+from practice.operations.mail_queue import send_one
 
 logger = logging.getLogger("practice.worker")
 LEASE_NAME = "worker"

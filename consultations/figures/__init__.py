@@ -1,0 +1,1 @@
+"""Figures about how requests are answered, and who is told of them."""

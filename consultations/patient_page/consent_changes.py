@@ -1,0 +1,71 @@
+"""Agreeing later, or no longer: by the patient, or by staff who were told so."""
+
+from django.db import transaction
+
+from .. import photos
+from ..consents import CHANGEABLE
+from ..models import Consent, Event
+from ..privacy import Held
+from ..timeline import PATIENT, lock, record
+from ..triage import update_as_seen
+
+FIELDS = {wording.field: wording for wording in CHANGEABLE}
+ASKED = "Asked for the photographs to be deleted"
+
+
+def change(request, seen, answers, *, by, how=""):
+    """Makes each of `answers` (field: bool) what holds from now on; whether any was new.
+
+    `seen` are the answers that the person had before their eyes. What was agreed to before,
+    in its words and with its time, stays: a change is a row of its own. `how` says how staff
+    know, and is kept encrypted. Raises TriageError when another changed it meanwhile.
+    """
+    changed = {field: given for field, given in answers.items() if given != seen[field]}
+    if not changed:
+        return False
+    with transaction.atomic():
+        update_as_seen(request, {field: seen[field] for field in changed}, **changed)
+        for field, given in changed.items():
+            wording = FIELDS[field]
+            Consent.objects.create(
+                request=request,
+                kind=wording.kind,
+                version=wording.version,
+                wording=wording.text,
+                is_given=given,
+            )
+        words = ", ".join(
+            f"{FIELDS[field].kind.label} {'allowed' if given else 'no longer allowed'}"
+            for field, given in changed.items()
+        )
+        record(request, Event.Kind.CORRECTED, by, words, note=how)
+    return True
+
+
+def take_back_photographs(request):
+    """Deletes every photograph of the request, files included, as the patient asks; how many.
+
+    Raises privacy.Held under a legal hold: then the wish is recorded, and nothing deleted.
+    """
+    with transaction.atomic():
+        # Whoever puts a hold on waits until this is done, or was first.
+        lock(request, "legal_hold")
+        # Locked, because a new encryption key gives photographs new files.
+        pictures = list(request.photos.select_for_update())
+        if not pictures:
+            return 0
+        if not request.legal_hold:
+            _delete(request, pictures)
+        elif not request.events.filter(summary=ASKED).exists():  # Asking twice is asking once.
+            record(request, Event.Kind.PATIENT, PATIENT, ASKED)
+    if request.legal_hold:
+        raise Held("The photographs of a request under legal hold are kept.")
+    return len(pictures)
+
+
+def _delete(request, pictures):
+    request.photos.filter(pk__in=[each.pk for each in pictures]).delete()
+    count = len(pictures)
+    words = f"{count} photograph{'s'[: count != 1]} taken back and deleted"
+    record(request, Event.Kind.PHOTO, PATIENT, words)
+    transaction.on_commit(lambda: [photos.delete_file(each) for each in pictures])

@@ -1,0 +1,1 @@
+"""Invented requests, a few or a million."""

@@ -1,0 +1,1 @@
+"""What staff do with a request besides triage: corrections, letters, links."""

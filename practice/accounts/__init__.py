@@ -1,0 +1,1 @@
+"""Staff accounts: signing in, the second factor, and how long somebody stays signed in."""

@@ -1,0 +1,1 @@
+"""What the admins of all pages share: drafts, versions, previews and times."""

@@ -1,0 +1,1 @@
+"""What runs the site besides requests: jobs, health, logs, keys and upgrades."""

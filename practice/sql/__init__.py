@@ -1,0 +1,1 @@
+"""Statements that Django's ORM does not write by itself."""
