@@ -26,6 +26,7 @@ urlpatterns = [
         name="sitemap",
     ),
     path("robots.txt", views.robots, name="robots"),
+    path("favicon.ico", views.favicon, name="favicon"),
     path("site.webmanifest", views.web_manifest, name="web_manifest"),
     path("social/home.png", social_cards.card, {"kind": "home"}, name="social_card_home"),
     path("social/<slug:kind>/<slug:slug>.png", social_cards.card, name="social_card"),

@@ -6,7 +6,7 @@ from functools import lru_cache
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.http import Http404, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -157,6 +157,12 @@ def robots(request):
     lines = ["User-agent: *", "Disallow: /admin/", "Disallow: /staff/", "Disallow: /search/"]
     lines += ["Disallow: /consultation/re", f"Sitemap: {settings.SITE_URL}/sitemap.xml", ""]
     return HttpResponse("\n".join(lines), content_type="text/plain")
+
+
+@require_safe
+def favicon(request):
+    """Where browsers look that draw no SVG in their tabs."""
+    return redirect(static("img/favicon.ico"))
 
 
 @same_for_everyone

@@ -213,6 +213,7 @@ def test_the_icons_are_there_in_the_sizes_that_are_told(found, client):
     icons = [(each["src"], each["sizes"], each["type"]) for each in manifest["icons"]]
     links = [each for each in found["home"].iter("link") if "icon" in each.get("rel")]
     icons += [(each.get("href"), each.get("sizes") or "any", each.get("type")) for each in links]
+    icons.append((client.get("/favicon.ico").url, "32x32", None))
     assert len(icons) >= 5
     for address, sizes, kind in icons:
         path = finders.find(address.removeprefix("/static/"))
