@@ -7,11 +7,11 @@ from django.utils.decorators import method_decorator
 
 from practice.accounts.sign_in import recently_confirmed
 
-from .. import privacy
+from .. import one_matter, privacy
 from ..staff_work.record_forms import EraseForm
 
 INBOX = "admin:consultations_consultationrequest_changelist"
-HELD = "It is under a legal hold, which has to be released first."
+HELD = "A legal hold is on {}. It has to be released first."
 GONE = "{} is erased already, by a colleague or by a second click. Nothing more was done."
 
 
@@ -22,7 +22,7 @@ def erase_view(admin, request, row):
         try:
             counts = privacy.erase_person(row, reason=form.cleaned_data["reason"], by=request.user)
         except privacy.Held:
-            form.add_error(None, HELD)
+            form.add_error(None, HELD.format(" and ".join(one_matter.holds_on(row))))
         except privacy.Gone:
             admin.message_user(request, GONE.format(row.reference), messages.WARNING)
             return redirect(INBOX)
@@ -39,6 +39,7 @@ def erase_view(admin, request, row):
         status=400 if form.is_bound else 200,
         row=row,
         form=form,
+        holds=one_matter.holds_on(row),
         merged=row.duplicates.defer("message"),
         photo_count=row.photos.count(),
         event_count=row.events.count(),

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from practice.models import Practice
 
+from .. import one_matter
 from ..choices import OPEN, CloseReason, Status
 from ..models import Consent, ConsultationRequest, Event, Photo, ReplyTemplate
 from ..staff_work import staff_forms
@@ -38,6 +39,7 @@ def context(row, user, bound=None):
         "may_merge": row.status in OPEN,
         "reply_templates": ReplyTemplate.objects.all(),
         "link_state": link_state(row, now),
+        "holds": holds(row, requests),
         "lookers": lookers(row),
         "forms": forms(row, bound) if user.has_perm("consultations.triage_request") else {},
         "failed": bound,
@@ -101,6 +103,13 @@ def do_not_contact(row):
     if row.close_reason == CloseReason.WITHDRAWN:
         return "withdrawn by the patient"
     return ""
+
+
+def holds(row, requests):
+    """The references of those that a legal hold is on; asked only where something is merged."""
+    if row.duplicate_of_id or len(requests) > 1:
+        return one_matter.holds_on(row)
+    return [row.reference] if row.legal_hold else []
 
 
 def others(row, user):

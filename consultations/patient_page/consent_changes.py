@@ -2,11 +2,11 @@
 
 from django.db import transaction
 
-from .. import photos
+from .. import one_matter, photos
 from ..consents import CHANGEABLE
 from ..models import Consent, Event
 from ..privacy import Held
-from ..timeline import PATIENT, lock, record
+from ..timeline import PATIENT, record
 from ..triage import update_as_seen
 
 FIELDS = {wording.field: wording for wording in CHANGEABLE}
@@ -45,20 +45,21 @@ def change(request, seen, answers, *, by, how=""):
 def take_back_photographs(request):
     """Deletes every photograph of the request, files included, as the patient asks; how many.
 
-    Raises privacy.Held under a legal hold: then the wish is recorded, and nothing deleted.
+    Raises privacy.Held under a legal hold, also one on what it is merged with: then the wish
+    is recorded, and nothing deleted.
     """
     with transaction.atomic():
         # Whoever puts a hold on waits until this is done, or was first.
-        lock(request, "legal_hold")
+        is_held = any(each.legal_hold for each in one_matter.lock(request).values())
         # Locked, because a new encryption key gives photographs new files.
         pictures = list(request.photos.select_for_update())
         if not pictures:
             return 0
-        if not request.legal_hold:
+        if not is_held:
             _delete(request, pictures)
         elif not request.events.filter(summary=ASKED).exists():  # Asking twice is asking once.
             record(request, Event.Kind.PATIENT, PATIENT, ASKED)
-    if request.legal_hold:
+    if is_held:
         raise Held("The photographs of a request under legal hold are kept.")
     return len(pictures)
 
