@@ -6,7 +6,9 @@ which those are.
 
 from django.db.models import Exists, OuterRef, Q
 
-from .models import ConsultationRequest
+from . import search_words
+from .models import ConsultationRequest, Event
+from .timeline import record
 
 
 def together(request):
@@ -30,6 +32,38 @@ def lock(request):
         if into == request.duplicate_of_id:
             return rows
         request.duplicate_of_id = into
+
+
+def worked_on(request, rows=None):
+    """What staff work on: the original, or the request itself; itself too once that is erased."""
+    if request.duplicate_of_id is None:
+        return request
+    rows = rows or {each.pk: each for each in together(request)}
+    return rows.get(request.duplicate_of_id, request)
+
+
+def correct_alike(request, rows, seen, changes, names, *, by, verb):
+    """Corrects the others of the locked `rows` wherever they said what the request has `seen`.
+
+    What was given differently there is somebody's word too, and stays. `names` is what to call
+    each field on the timeline, `verb` what was done to it.
+    """
+    for row in rows.values():
+        alike = {field: to for field, to in changes.items() if getattr(row, field) == seen[field]}
+        if row.pk == request.pk or not alike:
+            continue
+        ConsultationRequest.objects.filter(pk=row.pk).update(**alike)
+        for field, to in alike.items():
+            setattr(row, field, to)
+        search_words.follow(row)
+        what = " and ".join(names[field] for field in alike)
+        words = f"{verb} {what} on the page of {request.reference}"
+        record(row, Event.Kind.CORRECTED, by, words, note=before(seen, alike, names))
+
+
+def before(seen, changes, names):
+    """For the encrypted note of a correction: what the changed fields said until now."""
+    return "Before: " + ", ".join(f"{names[field]}: {seen[field] or 'none'}" for field in changes)
 
 
 def held():

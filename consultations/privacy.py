@@ -48,7 +48,8 @@ class NotDue(ValueError):
 
 
 def due_for_erasure(now=None):
-    """Requests whose time is over and that no legal hold keeps, on whatever they are merged with."""
+    """Requests whose time is over, less those that a legal hold keeps, also one on what they are
+    merged with."""
     return past_their_time(now).filter(~one_matter.held())
 
 

@@ -68,7 +68,7 @@ def test_nothing_of_the_matter_is_erased_by_hand(matter, which, erased, erase):
 
 
 def test_a_merge_that_was_undone_frees_the_other(matter, coordinator):
-    original, duplicate, _ = matter
+    _, duplicate, _ = matter
     held(duplicate)
     triage.unmerge(ConsultationRequest.objects.get(pk=duplicate.pk), by=coordinator)
 

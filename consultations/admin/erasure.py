@@ -12,11 +12,18 @@ from ..staff_work.record_forms import EraseForm
 
 INBOX = "admin:consultations_consultationrequest_changelist"
 HELD = "A legal hold is on {}. It has to be released first."
+JOINED = (
+    "{} is merged into this request, and both are erased together. To erase it alone, undo the "
+    "merge first."
+)
 GONE = "{} is erased already, by a colleague or by a second click. Nothing more was done."
 
 
 @method_decorator(recently_confirmed)
 def erase_view(admin, request, row):
+    if row.duplicate_of_id:  # Whose patient would be told that everything is erased.
+        admin.message_user(request, JOINED.format(row.reference), messages.INFO)
+        return redirect("admin:consultations_consultationrequest_erase", row.duplicate_of_id)
     form = EraseForm(request.POST if request.method == "POST" else None, row=row)
     if form.is_bound and form.is_valid():
         try:
@@ -30,7 +37,7 @@ def erase_view(admin, request, row):
             words = f"Erased: {sum(counts.values())} records. The patient is told by email."
             admin.message_user(request, words, messages.SUCCESS)
             return redirect(INBOX)
-    if not form.is_bound and row.deletion_asked_at:
+    if not form.is_bound and one_matter.together(row).exclude(deletion_asked_at=None).exists():
         form.initial["reason"] = form.fields["reason"].choices[0][0]
     return admin.framed(
         request,

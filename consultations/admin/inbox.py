@@ -129,7 +129,10 @@ VIEWS = (
     View(
         "from-patients",
         "From patients",
-        lambda requests, moment: requests.filter(patient_acted_at__isnull=False),
+        # A duplicate stands for itself only where nothing tells it on its original.
+        lambda requests, moment: requests.filter(
+            patient_acted_at__isnull=False, duplicate_of__patient_acted_at=None
+        ),
         lambda requests: (requests.order_by("patient_acted_at", "pk"),),
         "Nothing new from patients. Photographs and corrections stand here until they are seen.",
     ),

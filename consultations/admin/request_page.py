@@ -29,7 +29,9 @@ def context(row, user, bound=None):
         "row": row,
         "merged": [each for each in requests.values() if each.pk != row.pk],
         "reach": ways_to_reach(row),
-        "do_not_contact": do_not_contact(row),
+        "also_given": also_given(row, requests),
+        "deletion_asked_at": deletion_asked_at(requests),
+        "do_not_contact": do_not_contact(row, requests),
         "consents": merging.with_origin(
             Consent.objects.filter(request__in=requests), requests, row
         ),
@@ -96,9 +98,26 @@ def ways_to_reach(row):
     ]
 
 
-def do_not_contact(row):
+def also_given(row, requests):
+    """(number or address, reference) for what was given differently in what is merged into it."""
+    given = []
+    for each in requests.values():
+        if each.phone and each.phone != row.phone:
+            given.append((each.phone.as_international, each.reference))
+        if each.email.lower() != row.email.lower():
+            given.append((each.email, each.reference))
+    return given
+
+
+def deletion_asked_at(requests):
+    """When the patient first asked for it, on whichever page."""
+    asked = [each.deletion_asked_at for each in requests.values() if each.deletion_asked_at]
+    return min(asked, default=None)
+
+
+def do_not_contact(row, requests):
     """Why nobody may call or write, in words; empty when they may."""
-    if row.deletion_asked_at:
+    if deletion_asked_at(requests):
         return "the patient asked for deletion"
     if row.close_reason == CloseReason.WITHDRAWN:
         return "withdrawn by the patient"
