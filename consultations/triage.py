@@ -64,10 +64,10 @@ class TriageError(Exception):
     """The change was not made; the message says why and what to do, for the person who tried."""
 
 
-def assign(request, to, *, by):
+def assign(request, to, *, by, why=""):
     """Gives the request to `to` (a user, or None to release it), if its owner is unchanged.
 
-    Raises TriageError when somebody else took it meanwhile, naming them.
+    `why` is for the timeline. Raises TriageError when somebody else took it meanwhile, naming them.
     """
     was = request.owner
     if was == to:
@@ -75,7 +75,8 @@ def assign(request, to, *, by):
     with transaction.atomic():
         update_as_seen(request, {"owner": was}, owner=to)
         whom = f"Given to {to}" if to else "Released"
-        record(request, Event.Kind.ASSIGNED, by, f"Claimed by {to}" if to == by else whom)
+        words = f"Claimed by {to}" if to == by else whom
+        record(request, Event.Kind.ASSIGNED, by, f"{words}: {why}" if why else words)
 
 
 def claim(request, *, by):
