@@ -14,7 +14,7 @@ from practice.operations.mail_queue import NOTICE
 from practice.sql.inserts import insert
 from practice.templatetags.text import when
 
-from . import one_matter
+from . import clock, one_matter
 from .choices import Status
 from .models import Event
 from .patient_page import private_link
@@ -79,9 +79,7 @@ def tell_corrected(request, practice):
         practice,
         reference=request.reference,
         private_link=private_link.placeholder(request),
-        answer_by=row.is_awaiting_first_response
-        and row.respond_by
-        and when(row.respond_by, practice.zone),
+        answer_by=row.is_awaiting_first_response and _answer_by(row, practice),
     )
     record(
         request,
@@ -179,9 +177,15 @@ def _patient_received(request, practice, facts=None):
         headers=_mark(request),
         facts=facts,
         reference=request.reference,
-        answer_by=request.respond_by and when(request.respond_by, practice.zone),
+        answer_by=_answer_by(request, practice),
         private_link=private_link.placeholder(request),
     )
+
+
+def _answer_by(request, practice):
+    """In words; None for a promise that has gone by, as of one restored from quarantine."""
+    moment = clock.still_to_keep(request)
+    return moment and when(moment, practice.zone)
 
 
 def _staff_received(request, practice, facts=None):

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from practice.models import Practice
 
-from .. import notifications, one_matter, search_words, triage
+from .. import clock, notifications, one_matter, search_words, triage
 from ..choices import AWAITING, CloseReason, Status
 from ..models import ConsultationRequest, Event
 from ..timeline import PATIENT, record
@@ -94,6 +94,10 @@ class Standing:
         if is_unanswered and self.worked_on.first_response_at is None:
             return self.worked_on.respond_by
         return None
+
+    @property
+    def is_late(self):
+        return self.answer_by is not None and clock.still_to_keep(self.worked_on) is None
 
 
 def correct_contact(request, seen, changes):
