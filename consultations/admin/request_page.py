@@ -100,13 +100,19 @@ def ways_to_reach(row):
 
 def also_given(row, requests):
     """(number or address, reference) for what was given differently in what is merged into it."""
-    given = []
-    for each in requests.values():
-        if each.phone and each.phone != row.phone:
-            given.append((each.phone.as_international, each.reference))
-        if each.email.lower() != row.email.lower():
-            given.append((each.email, each.reference))
-    return given
+    return [
+        (what, each.reference) for each in requests.values() for what in says_otherwise(row, each)
+    ]
+
+
+def says_otherwise(row, other):
+    """The other's number and address, as far as they are not the row's: one may be out of date."""
+    found = []
+    if other.phone and other.phone != row.phone:
+        found.append(other.phone.as_international)
+    if other.email.lower() != row.email.lower():
+        found.append(other.email)
+    return found
 
 
 def deletion_asked_at(requests):
@@ -136,7 +142,7 @@ def others(row, user):
     same = Q(email__iexact=row.email)
     if row.phone:
         same |= Q(phone=row.phone)
-    return (
+    found = list(
         ConsultationRequest.objects.visible_to(user)
         .filter(same)
         .exclude(Q(pk=row.pk) | Q(duplicate_of=row))
@@ -144,6 +150,9 @@ def others(row, user):
         .defer("message")
         .order_by("-received_at")[:OTHERS_SHOWN]
     )
+    for each in found:
+        each.says_otherwise = says_otherwise(row, each)
+    return found
 
 
 def events(requests, row):
