@@ -22,6 +22,8 @@ class ConsultationsConfig(AppConfig):
 
     def ready(self):
         from . import audit, promises
+        from .staff_work import leavers
 
         audit.register()
         promises.follow_the_opening_hours()
+        leavers.follow_deletions()

@@ -28,6 +28,13 @@ def promise(practice: Practice, received_at: datetime, calendar=None) -> datetim
         return None
 
 
+def still_to_keep(request: ConsultationRequest, now=None) -> datetime | None:
+    """The promise, for whoever is told of it now: None once that moment has gone by."""
+    if request.respond_by is None or request.respond_by <= (now or timezone.now()):
+        return None
+    return request.respond_by
+
+
 def recompute_open_promises() -> int:
     """Sets the promise of every unanswered request anew; how many changed."""
     practice = Practice.current()

@@ -14,6 +14,7 @@ from practice.operations.mail_queue import NOTICE
 from practice.sql.inserts import insert
 from practice.templatetags.text import when
 
+from . import clock, one_matter
 from .choices import Status
 from .models import Event
 from .patient_page import private_link
@@ -66,10 +67,10 @@ def told_received(request, mails) -> Event:
 def tell_corrected(request, practice):
     """Sends a corrected address the reference and the link to the private page.
 
-    Only while the request is open: a suspect could have mails sent to anybody, and what is
-    closed needs none. The state is read anew, because the page may be older.
+    Only while the request is open, or what it is merged into: a suspect could have mails sent to
+    anybody, and what is closed needs none. The state is read anew, because the page may be older.
     """
-    row = type(request).objects.only("status").get(pk=request.pk)
+    row = one_matter.worked_on(type(request).objects.defer("message").get(pk=request.pk))
     if not row.is_open:
         return
     email = _queue(
@@ -78,9 +79,7 @@ def tell_corrected(request, practice):
         practice,
         reference=request.reference,
         private_link=private_link.placeholder(request),
-        answer_by=request.is_awaiting_first_response
-        and request.respond_by
-        and when(request.respond_by, practice.zone),
+        answer_by=row.is_awaiting_first_response and _answer_by(row, practice),
     )
     record(
         request,
@@ -114,6 +113,7 @@ def tell_patient_erased(request, practice):
 
 
 def tell_staff_deletion_asked(request, practice):
+    """The link leads to what staff work on, which is erased together with a duplicate."""
     if not practice.staff_mailbox:
         return
     _queue(
@@ -122,7 +122,7 @@ def tell_staff_deletion_asked(request, practice):
         practice,
         headers=NOTICE,
         reference=request.reference,
-        link=_admin_address(request),
+        link=_admin_address(one_matter.worked_on(request)),
     )
 
 
@@ -177,9 +177,15 @@ def _patient_received(request, practice, facts=None):
         headers=_mark(request),
         facts=facts,
         reference=request.reference,
-        answer_by=request.respond_by and when(request.respond_by, practice.zone),
+        answer_by=_answer_by(request, practice),
         private_link=private_link.placeholder(request),
     )
+
+
+def _answer_by(request, practice):
+    """In words; None for a promise that has gone by, as of one restored from quarantine."""
+    moment = clock.still_to_keep(request)
+    return moment and when(moment, practice.zone)
 
 
 def _staff_received(request, practice, facts=None):

@@ -20,7 +20,7 @@ from practice.models import Practice
 from practice.operations.background import DATABASE_AWAY, JobFailed
 from practice.operations.mail_queue import NOTICE, NOTICES_KEPT_FOR, forget_old_notices
 
-from . import notifications, photos
+from . import notifications, one_matter, photos
 from .choices import Status
 from .figures.reminders import MOST_NAMED
 from .models import ConsultationRequest, ErasureReceipt, Event
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 class Held(ValueError):
-    """A legal hold is on the request, so it was not erased."""
+    """A legal hold is on the request or on one merged with it, so it was not erased."""
 
 
 class Gone(LookupError):
@@ -48,8 +48,9 @@ class NotDue(ValueError):
 
 
 def due_for_erasure(now=None):
-    """Requests whose time is over and that no legal hold keeps."""
-    return past_their_time(now).filter(legal_hold=False)
+    """Requests whose time is over, less those that a legal hold keeps, also one on what they are
+    merged with."""
+    return past_their_time(now).filter(~one_matter.held())
 
 
 def past_their_time(now=None):
@@ -61,8 +62,8 @@ def past_their_time(now=None):
         status__in=UNWANTED, received_at__lt=now - SPAM_KEPT_FOR
     )
     # A duplicate is part of its original's story: it stays as long as that, and goes with it.
-    due = ConsultationRequest.objects.filter(on_their_own, legal_hold=False)
-    is_over = Q(duplicate_of__in=due) | Q(duplicate_of=None, received_at__lt=months_ago)
+    over = ConsultationRequest.objects.filter(on_their_own)
+    is_over = Q(duplicate_of__in=over) | Q(duplicate_of=None, received_at__lt=months_ago)
     return ConsultationRequest.objects.filter(on_their_own | Q(status=Status.DUPLICATE) & is_over)
 
 
@@ -95,8 +96,7 @@ def _erase_if_still_due(request, by):
     """Asks once more, of rows that stay as they are until the erasure is committed."""
     with transaction.atomic():
         # With its original: a duplicate is due only as long as that is.
-        both = ConsultationRequest.objects.filter(pk__in=(request.pk, request.duplicate_of_id))
-        list(both.select_for_update().order_by("pk").values_list("pk"))
+        _lock(request)
         if not due_for_erasure().filter(pk=request.pk).exists():
             raise NotDue("This request was taken up again.")
         return erase(request, reason="Kept for its time", by=by)
@@ -145,7 +145,7 @@ def _one_by_one(requests):
 def erase_person(request, *, reason, by):
     """Erases the request and what was merged into it, and queues the mail that says so.
 
-    All or nothing: raises Held when one of them is under legal hold, and Gone when the request
+    All or nothing: raises Held when a legal hold is on one of them, and Gone when the request
     is erased already.
     """
     with transaction.atomic():
@@ -191,8 +191,8 @@ def erase(request, *, reason, by):
 
     What stays is a receipt: a digest of the reference, when, why, by whom, and how many rows
     of each kind went. Who looked at the request and when stays too, under that digest, for as
-    long as the law wants access to be accounted for. Returns those counts. Raises Held for a
-    request under legal hold, and Gone for one that is erased already.
+    long as the law wants access to be accounted for. Returns those counts. Raises Held under a
+    legal hold, also one on what it is merged with, and Gone when it is erased already.
     """
     with transaction.atomic():
         _lock(request)
@@ -211,15 +211,15 @@ def erase(request, *, reason, by):
 
 
 def _lock(request):
-    """Keeps the row as it is until the transaction ends.
+    """Keeps the row, and those merged with it, as they are until the transaction ends.
 
-    As it is now: it may be held back or gone since it was read. Raises Held and Gone.
+    As they are now: one may be held back or gone since it was read. Raises Held and Gone.
     """
-    rows = ConsultationRequest.objects.select_for_update().filter(pk=request.pk)
-    is_held = rows.values_list("legal_hold", flat=True).first()
-    if is_held is None:
-        raise Gone("This request is erased already.")
-    if is_held:
+    try:
+        rows = one_matter.lock(request)
+    except ConsultationRequest.DoesNotExist:
+        raise Gone("This request is erased already.") from None
+    if any(each.legal_hold for each in rows.values()):
         raise Held("A request under legal hold cannot be erased.")
 
 

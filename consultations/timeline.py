@@ -24,8 +24,9 @@ def record(request, kind, by, summary="", **details):
     `summary` must be free of health details; those belong into `note`, which is encrypted.
     """
     if by == PATIENT and kind != Event.Kind.RECEIVED:
-        # Whatever a patient does later waits to be seen, whoever planned what for when.
-        rows = ConsultationRequest.objects.filter(pk=request.pk)
+        # Whatever a patient does later waits to be seen, whoever planned what for when; also on
+        # the request that staff work on instead of a duplicate.
+        rows = ConsultationRequest.objects.filter(pk__in=(request.pk, request.duplicate_of_id))
         rows.update(patient_acted_at=timezone.now())
     event = line(request, kind, by, summary, **details)
     event.save(force_insert=True)

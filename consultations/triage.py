@@ -11,7 +11,7 @@ from django.utils import timezone
 from practice.hours import working_minutes_between
 from practice.models import Practice
 
-from . import notifications
+from . import notifications, one_matter
 from .choices import OPEN, CloseReason, Status
 from .models import ConsultationRequest, ContactAttempt, Event
 from .timeline import record
@@ -56,14 +56,18 @@ GONE = "This request no longer exists. Nothing was changed."
 ANSWERED = (Status.IN_CONTACT, Status.BOOKED)
 
 
+# Of a duplicate's line on the timeline: its patient used the page of the duplicate to withdraw.
+WITHDREW = "Withdrawn on this request's own page"
+
+
 class TriageError(Exception):
     """The change was not made; the message says why and what to do, for the person who tried."""
 
 
-def assign(request, to, *, by):
+def assign(request, to, *, by, why=""):
     """Gives the request to `to` (a user, or None to release it), if its owner is unchanged.
 
-    Raises TriageError when somebody else took it meanwhile, naming them.
+    `why` is for the timeline. Raises TriageError when somebody else took it meanwhile, naming them.
     """
     was = request.owner
     if was == to:
@@ -71,7 +75,8 @@ def assign(request, to, *, by):
     with transaction.atomic():
         update_as_seen(request, {"owner": was}, owner=to)
         whom = f"Given to {to}" if to else "Released"
-        record(request, Event.Kind.ASSIGNED, by, f"Claimed by {to}" if to == by else whom)
+        words = f"Claimed by {to}" if to == by else whom
+        record(request, Event.Kind.ASSIGNED, by, f"{words}: {why}" if why else words)
 
 
 def claim(request, *, by):
@@ -184,6 +189,9 @@ def merge(request, into, *, by):
     with transaction.atomic():
         _check_merge(request, into)
         update_as_seen(request, {"status": was}, status=Status.DUPLICATE, duplicate_of=into)
+        if request.patient_acted_at:  # Not seen yet, so it waits to be seen there.
+            unmarked = ConsultationRequest.objects.filter(pk=into.pk, patient_acted_at=None)
+            unmarked.update(patient_acted_at=request.patient_acted_at)
         details = {"from": request.reference, "into": into.reference}
         record(
             request,
@@ -200,7 +208,8 @@ def merge(request, into, *, by):
 def unmerge(request, *, by):
     """Undoes `merge`: the request is again what it was, on its original clock.
 
-    Raises TriageError when a colleague has undone it first, or merged it into another since.
+    Unless its patient has withdrawn it since: then it is closed. Raises TriageError when a
+    colleague has undone it first, or merged it into another since.
     """
     if request.status != Status.DUPLICATE:
         raise TriageError("This request is not merged into another.")
@@ -209,18 +218,31 @@ def unmerge(request, *, by):
         # None when the original was erased.
         into = _locked(request.pk, request.duplicate_of_id).get(request.duplicate_of_id)
         merged = request.events.filter(kind=Event.Kind.MERGED, to_status=Status.DUPLICATE).last()
-        back_to = Status(merged.from_status) if merged else Status.NEW
-        update_as_seen(request, seen, status=back_to, duplicate_of=None)
+        changes = {"status": Status(merged.from_status) if merged else Status.NEW}
+        if withdrew := _withdrew_since(request, merged):
+            changes = _as_withdrawn(withdrew.at)
+        update_as_seen(request, seen, duplicate_of=None, **changes)
         record(
             request,
             Event.Kind.UNMERGED,
             by,
             f"No longer merged into {into.reference}" if into else "No longer merged",
             from_status=Status.DUPLICATE,
-            to_status=back_to,
+            to_status=request.status,
         )
         if into:
             record(into, Event.Kind.UNMERGED, by, f"{request.reference} is separate again")
+
+
+def _withdrew_since(request, merged):
+    """The line that says so, if the patient used the duplicate's own page for it."""
+    lines = request.events.filter(kind=Event.Kind.PATIENT, summary=WITHDREW)
+    return lines.filter(at__gte=merged.at).last() if merged else lines.last()
+
+
+def _as_withdrawn(at):
+    reason = CloseReason.WITHDRAWN
+    return {"status": Status.CLOSED, "close_reason": reason, "closed_at": at, "follow_up_on": None}
 
 
 def _check_merge(request, into):
@@ -248,6 +270,14 @@ def _locked(*keys):
     rows = ConsultationRequest.objects.select_for_update().filter(pk__in=keys)
     # In the order of their keys: of two who lock the same two rows, one waits for the other.
     return {each.pk: each for each in rows.only("status", "reference").order_by("pk")}
+
+
+def lock_matter(request):
+    """`one_matter.lock` for verbs: raises TriageError when the request is gone."""
+    try:
+        return one_matter.lock(request)
+    except ConsultationRequest.DoesNotExist:
+        raise TriageError(GONE) from None
 
 
 def _first_response(request, now):

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from practice.caching.blanks import Blanks, blank
 from practice.templatetags.text import when
 
-from . import form_facts, intake, spam, synthetic
+from . import clock, form_facts, intake, spam, synthetic
 from .choices import Origin
 from .email_addresses import likely_meant
 from .forms import ConsultationForm
@@ -64,9 +64,10 @@ def received(request, receipt):
         return render(request, RECEIVED, {"reference": reference}, status=503)
     if stored is None:
         raise Http404
+    answer_by = clock.still_to_keep(stored)
     shown = {
         "reference": reference,
-        "answer_by": stored.respond_by and when(stored.respond_by, facts.practice.zone),
+        "answer_by": answer_by and when(answer_by, facts.practice.zone),
         "private_page": private_link.path(stored),
         "email": stored.email,
         "meant_email": likely_meant(stored.email),

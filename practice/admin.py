@@ -139,6 +139,12 @@ class SurgeonAdmin(PublishableAdmin):
     )
 
 
+LEAVING = (
+    "Somebody leaves? Take the tick off “active”. What they did stays on record under their "
+    "name, and every open request of theirs goes back to “Unassigned” within a minute."
+)
+
+
 def may_touch(person, account):
     """Whether `person` may change or help `account`: a superuser's only if one themselves."""
     return account is None or not account.is_superuser or person.is_superuser
@@ -165,7 +171,13 @@ class StaffAdmin(ConfirmedAdmin, UserAdmin):
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
-        ("Roles", {"fields": ("is_active", "is_staff", "groups", "is_superuser")}),
+        (
+            "Roles",
+            {
+                "fields": ("is_active", "is_staff", "groups", "is_superuser"),
+                "description": LEAVING,
+            },
+        ),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     list_filter = ["is_active", "groups"]

@@ -33,6 +33,14 @@ class Calendar:
     def is_closed_on(self, day: date) -> bool:
         return any(first <= day <= last for first, last in self.closures)
 
+    def works_on(self, day: date) -> bool:
+        return bool(self.weekly.get(day.weekday())) and not self.is_closed_on(day)
+
+    def working_day_from(self, day: date) -> date:
+        """The first day from `day` on that has opening hours; `day` itself when none has."""
+        days = (day + timedelta(days=number) for number in range(HORIZON.days))
+        return next(filter(self.works_on, days), day)
+
     def openings_from(self, start: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Openings that end after `start`, in order, as aware UTC instants."""
         day = start.astimezone(self.time_zone).date()

@@ -8,13 +8,14 @@ from urllib.parse import urlencode
 from django.db import transaction
 from django.urls import reverse
 
-from practice.models import User
+from practice.models import Practice, User
 
 from .. import triage
 from ..choices import Status
 from ..models import ConsultationRequest
 from ..patient_page import consent_changes
 from ..staff_work import record_forms, staff_acts, staff_forms
+from ..templatetags.triage import date_words
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,16 @@ def done(act: Act, row: ConsultationRequest, answers) -> str:
     if not act.takes_note and answers.get("note", "").strip():
         words.append("The note is saved.")
     if _sets_day(row, answers):
-        words.append("The follow-up is saved.")
+        words.append(f"The follow-up is saved.{_if_closed(row.follow_up_on)}")
     return " ".join(filter(None, words))
+
+
+def _if_closed(day):
+    """What to know of a follow-up on a day without opening hours: it waits, it is not lost."""
+    opens = day and Practice.current().calendar().working_day_from(day)
+    if opens == day:
+        return ""
+    return f" We are closed that day: it waits under “Follow-up today” for {date_words(opens)}."
 
 
 def _sets_day(row, answers):

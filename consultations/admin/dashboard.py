@@ -4,6 +4,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
+from practice.editing import refusals
 from practice.models import Practice, Surgeon
 from practice.operations import health
 from practice.publishing import Publishable
@@ -26,6 +27,7 @@ def overview(user):
         "today": today(user),
         "late": late(user, practice),
         "figures": figures() if user.has_perm("consultations.view_report") else None,
+        "refused": refusals.waiting(user),
         "reviews": reviews(user),
     }
 

@@ -129,7 +129,10 @@ VIEWS = (
     View(
         "from-patients",
         "From patients",
-        lambda requests, moment: requests.filter(patient_acted_at__isnull=False),
+        # A duplicate stands for itself only where nothing tells it on its original.
+        lambda requests, moment: requests.filter(
+            patient_acted_at__isnull=False, duplicate_of__patient_acted_at=None
+        ),
         lambda requests: (requests.order_by("patient_acted_at", "pk"),),
         "Nothing new from patients. Photographs and corrections stand here until they are seen.",
     ),
@@ -238,13 +241,17 @@ def page(parts, number: int) -> Page:
 
 
 def with_promises(rows, calendar, now):
-    """Sets `promise` (a clock.Due or None) and `promise_words` on each row."""
+    """Sets on each row what `set_promise` does."""
     for row in rows:
         set_promise(row, calendar, now)
     return rows
 
 
 def set_promise(row, calendar, now):
+    """Sets `promise` (a clock.Due or None), `promise_words`, and `follow_up_due`: the day of the
+    follow-up, or the first open one after it."""
+    day = row.follow_up_on
+    row.follow_up_due = day and calendar.working_day_from(day)
     row.promise = clock.due(row, calendar, now)
     row.promise_words = row.promise and _words(row)
 

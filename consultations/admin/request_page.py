@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from practice.models import Practice
 
+from .. import one_matter
 from ..choices import OPEN, CloseReason, Status
 from ..models import Consent, ConsultationRequest, Event, Photo, ReplyTemplate
 from ..staff_work import staff_forms
@@ -28,7 +29,9 @@ def context(row, user, bound=None):
         "row": row,
         "merged": [each for each in requests.values() if each.pk != row.pk],
         "reach": ways_to_reach(row),
-        "do_not_contact": do_not_contact(row),
+        "also_given": also_given(row, requests),
+        "deletion_asked_at": deletion_asked_at(requests),
+        "do_not_contact": do_not_contact(row, requests),
         "consents": merging.with_origin(
             Consent.objects.filter(request__in=requests), requests, row
         ),
@@ -38,6 +41,7 @@ def context(row, user, bound=None):
         "may_merge": row.status in OPEN,
         "reply_templates": ReplyTemplate.objects.all(),
         "link_state": link_state(row, now),
+        "holds": holds(row, requests),
         "lookers": lookers(row),
         "forms": forms(row, bound) if user.has_perm("consultations.triage_request") else {},
         "failed": bound,
@@ -94,13 +98,43 @@ def ways_to_reach(row):
     ]
 
 
-def do_not_contact(row):
+def also_given(row, requests):
+    """(number or address, reference) for what was given differently in what is merged into it."""
+    return [
+        (what, each.reference) for each in requests.values() for what in says_otherwise(row, each)
+    ]
+
+
+def says_otherwise(row, other):
+    """The other's number and address, as far as they are not the row's: one may be out of date."""
+    found = []
+    if other.phone and other.phone != row.phone:
+        found.append(other.phone.as_international)
+    if other.email.lower() != row.email.lower():
+        found.append(other.email)
+    return found
+
+
+def deletion_asked_at(requests):
+    """When the patient first asked for it, on whichever page."""
+    asked = [each.deletion_asked_at for each in requests.values() if each.deletion_asked_at]
+    return min(asked, default=None)
+
+
+def do_not_contact(row, requests):
     """Why nobody may call or write, in words; empty when they may."""
-    if row.deletion_asked_at:
+    if deletion_asked_at(requests):
         return "the patient asked for deletion"
     if row.close_reason == CloseReason.WITHDRAWN:
         return "withdrawn by the patient"
     return ""
+
+
+def holds(row, requests):
+    """The references of those that a legal hold is on; asked only where something is merged."""
+    if row.duplicate_of_id or len(requests) > 1:
+        return one_matter.holds_on(row)
+    return [row.reference] if row.legal_hold else []
 
 
 def others(row, user):
@@ -108,7 +142,7 @@ def others(row, user):
     same = Q(email__iexact=row.email)
     if row.phone:
         same |= Q(phone=row.phone)
-    return (
+    found = list(
         ConsultationRequest.objects.visible_to(user)
         .filter(same)
         .exclude(Q(pk=row.pk) | Q(duplicate_of=row))
@@ -116,6 +150,9 @@ def others(row, user):
         .defer("message")
         .order_by("-received_at")[:OTHERS_SHOWN]
     )
+    for each in found:
+        each.says_otherwise = says_otherwise(row, each)
+    return found
 
 
 def events(requests, row):

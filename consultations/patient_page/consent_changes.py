@@ -2,12 +2,12 @@
 
 from django.db import transaction
 
-from .. import photos
+from .. import one_matter, photos
 from ..consents import CHANGEABLE
-from ..models import Consent, Event
+from ..models import Consent, ConsultationRequest, Event
 from ..privacy import Held
-from ..timeline import PATIENT, lock, record
-from ..triage import update_as_seen
+from ..timeline import PATIENT, record
+from ..triage import lock_matter, update_as_seen
 
 FIELDS = {wording.field: wording for wording in CHANGEABLE}
 ASKED = "Asked for the photographs to be deleted"
@@ -18,47 +18,69 @@ def change(request, seen, answers, *, by, how=""):
 
     `seen` are the answers that the person had before their eyes. What was agreed to before,
     in its words and with its time, stays: a change is a row of its own. `how` says how staff
-    know, and is kept encrypted. Raises TriageError when another changed it meanwhile.
+    know, and is kept encrypted. What is merged with it follows. Raises TriageError when another
+    changed it meanwhile.
     """
     changed = {field: given for field, given in answers.items() if given != seen[field]}
     if not changed:
         return False
     with transaction.atomic():
+        rows = lock_matter(request)
         update_as_seen(request, {field: seen[field] for field in changed}, **changed)
-        for field, given in changed.items():
-            wording = FIELDS[field]
-            Consent.objects.create(
-                request=request,
-                kind=wording.kind,
-                version=wording.version,
-                wording=wording.text,
-                is_given=given,
-            )
-        words = ", ".join(
-            f"{FIELDS[field].kind.label} {'allowed' if given else 'no longer allowed'}"
-            for field, given in changed.items()
-        )
-        record(request, Event.Kind.CORRECTED, by, words, note=how)
+        _record(request, changed, by, how)
+        for row in rows.values():
+            holds = _holds_for(row, changed, rows[request.pk].phone)
+            if row.pk != request.pk and holds:
+                ConsultationRequest.objects.filter(pk=row.pk).update(**holds)
+                _record(row, holds, by, how, f" on the page of {request.reference}")
     return True
+
+
+def _holds_for(row, changed, phone):
+    """What of it changes a merged request: all that is taken back, and what is allowed for the
+    same number."""
+    return {
+        field: given
+        for field, given in changed.items()
+        if getattr(row, field) != given and (row.phone == phone or not given)
+    }
+
+
+def _record(request, changed, by, how, where=""):
+    for field, given in changed.items():
+        wording = FIELDS[field]
+        Consent.objects.create(
+            request=request,
+            kind=wording.kind,
+            version=wording.version,
+            wording=wording.text,
+            is_given=given,
+        )
+    words = ", ".join(
+        f"{FIELDS[field].kind.label} {'allowed' if given else 'no longer allowed'}"
+        for field, given in changed.items()
+    )
+    record(request, Event.Kind.CORRECTED, by, words + where, note=how)
 
 
 def take_back_photographs(request):
     """Deletes every photograph of the request, files included, as the patient asks; how many.
 
-    Raises privacy.Held under a legal hold: then the wish is recorded, and nothing deleted.
+    Raises privacy.Held under a legal hold, also one on what it is merged with: then the wish
+    is recorded, and nothing deleted.
     """
     with transaction.atomic():
         # Whoever puts a hold on waits until this is done, or was first.
-        lock(request, "legal_hold")
+        is_held = any(each.legal_hold for each in one_matter.lock(request).values())
         # Locked, because a new encryption key gives photographs new files.
         pictures = list(request.photos.select_for_update())
         if not pictures:
             return 0
-        if not request.legal_hold:
+        if not is_held:
             _delete(request, pictures)
         elif not request.events.filter(summary=ASKED).exists():  # Asking twice is asking once.
             record(request, Event.Kind.PATIENT, PATIENT, ASKED)
-    if request.legal_hold:
+    if is_held:
         raise Held("The photographs of a request under legal hold are kept.")
     return len(pictures)
 

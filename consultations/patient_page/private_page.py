@@ -14,12 +14,11 @@ from practice.models import Practice
 from practice.templatetags.text import phone
 
 from .. import photos
-from ..choices import AWAITING, Status
 from ..forms import ConsentsForm, ContactForm, PhotoForm
 from ..models import ConsultationRequest
 from ..privacy import Held
 from ..timeline import PATIENT
-from ..triage import NEXT, TriageError
+from ..triage import TriageError
 from . import consent_changes, patient_acts, private_link
 
 logger = logging.getLogger(__name__)
@@ -35,8 +34,6 @@ KEPT_BY_LAW = (
     "We have noted your wish. The law makes us keep your photographs for now; we delete them as "
     "soon as we may. Call us if you have questions."
 )
-# A suspect may be a person: their page says the same as everybody's.
-UNANSWERED = (*AWAITING, Status.QUARANTINED, Status.SPAM)
 
 
 def behind_the_link(view):
@@ -143,7 +140,8 @@ def withdraw(http_request, stored, token):
     try:
         patient_acts.withdraw(stored)
     except TriageError:
-        why = patient_acts.NOT_WITHDRAWN.get(stored.status, "Please call us to withdraw this.")
+        status = patient_acts.Standing.of(stored).worked_on.status
+        why = patient_acts.NOT_WITHDRAWN.get(status, "Please call us to withdraw this.")
         messages.info(http_request, why)
     else:
         messages.success(http_request, "Your request is withdrawn. We will not contact you.")
@@ -163,10 +161,7 @@ def _page(http_request, stored, token, status=200, **bound):
     context = {
         "stored": stored,
         "token": token,
-        "state": patient_acts.in_words(stored),
-        "answer_by": stored.respond_by if _is_unanswered(stored) else None,
-        "is_open": patient_acts.is_open(stored),
-        "may_withdraw": Status.CLOSED in NEXT[stored.status] and not stored.deletion_asked_at,
+        "standing": patient_acts.Standing.of(stored),
         "photos": stored.photos.all(),
         "contact_form": ContactForm(prefix="contact", initial=vars(stored)),
         "consents_form": ConsentsForm(prefix="consents", initial=vars(stored)),
@@ -189,8 +184,3 @@ def _down(http_request):
     ]
     context = {"typed": typed, "has_files": bool(http_request.FILES)}
     return render(http_request, "consultations/private_down.html", context, status=503)
-
-
-def _is_unanswered(stored):
-    is_open = stored.status in UNANSWERED and patient_acts.is_open(stored)
-    return is_open and stored.first_response_at is None

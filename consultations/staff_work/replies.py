@@ -11,7 +11,7 @@ from practice.encryption import readable
 from practice.models import Practice
 from practice.templatetags.text import phone, when
 
-from .. import notifications, triage
+from .. import clock, notifications, triage
 from ..models import ContactAttempt, Event
 from ..timeline import record
 
@@ -52,13 +52,13 @@ def check_placeholders(text):
 def fill(text, request, practice=None):
     """The text with its placeholders replaced; unknown ones stay as they are."""
     practice = practice or Practice.current()
-    reply_by = request.respond_by and when(request.respond_by, practice.zone)
+    reply_by = clock.still_to_keep(request)
     values = {
         "name": request.called,
         "reference": request.reference,
         "phone": phone(practice.phone),
         "practice": practice.name,
-        "reply_by": reply_by or "as soon as we can",
+        "reply_by": when(reply_by, practice.zone) if reply_by else "as soon as we can",
     }
     return PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), text)
 

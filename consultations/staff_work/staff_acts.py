@@ -9,12 +9,12 @@ from django.utils import timezone
 
 from practice.models import Practice
 
-from .. import notifications, search_words
+from .. import notifications, one_matter, search_words
 from ..choices import Status
 from ..models import ConsultationRequest, Event
 from ..patient_page import private_link
 from ..timeline import record
-from ..triage import TriageError, update_as_seen
+from ..triage import TriageError, lock_matter, update_as_seen
 
 CORRECTABLE = ("phone", "email", "preferred_name", "interpreter_language")
 
@@ -23,26 +23,25 @@ def correct(request, seen, changes, *, by):
     """Corrects facts that the patient gave; `seen` and `changes` are values by field.
 
     What it was before is kept, encrypted, in the timeline. A new email address gets a mail,
-    because the old one may never have got any.
+    because the old one may never have got any. What is merged with it follows.
     """
     if not changes:
         raise TriageError("Nothing was changed. Correct something, then save.")
     if not set(changes) <= set(CORRECTABLE):
         raise ValueError("Only facts about reaching the patient are corrected.")
-    names = [ConsultationRequest._meta.get_field(field).verbose_name for field in changes]
-    before = [
-        f"{name}: {seen[field] or 'none'}" for name, field in zip(names, changes, strict=True)
-    ]
+    names = {field: ConsultationRequest._meta.get_field(field).verbose_name for field in changes}
     with transaction.atomic():
+        rows = lock_matter(request)
         update_as_seen(request, {field: seen[field] for field in changes}, **changes)
         search_words.follow(request)
         record(
             request,
             Event.Kind.CORRECTED,
             by,
-            f"Corrected {' and '.join(names)}",
-            note="Before: " + ", ".join(before),
+            f"Corrected {' and '.join(names.values())}",
+            note=one_matter.before(seen, changes, names),
         )
+        one_matter.correct_alike(request, rows, seen, changes, names, by=by, verb="Corrected")
         if "email" in changes:
             notifications.tell_corrected(request, Practice.current())
 

@@ -1,5 +1,7 @@
 """How the inbox says when, and in which tone."""
 
+from datetime import timedelta
+
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html
@@ -59,14 +61,29 @@ def _moment(value, near):
 @register.filter
 def day(value):
     """“Today”, “Tomorrow”, “Mon Nov 23”; with “overdue” for a day gone by."""
+    return _day(value, value)
+
+
+@register.filter
+def follow_up(row):
+    """The same of a row's next step. What fell on a closed day is due on the next open one."""
+    return _day(row.follow_up_on, row.follow_up_due)
+
+
+def _day(value, due):
     if value is None:
         return "–"
     today = timezone.localdate()
-    days = (value - today).days
-    date = f"{value:%a %b}\N{NO-BREAK SPACE}{value.day}"
-    if value.year != today.year:
-        date = f"{value:%b} {value.day}, {value.year}"
-    words = {0: "Today", 1: "Tomorrow"}.get(days, date)
-    if days < 0:
-        words = f"{date}, overdue"
+    words = {today: "Today", today + timedelta(days=1): "Tomorrow"}.get(value, date_words(value))
+    if due < today:
+        words = f"{words}, overdue"
+    elif value < today:
+        words = f"{words}, a closed day"
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), words)
+
+
+def date_words(value):
+    """“Mon Nov 23”, with the year in place of the weekday when it is another one."""
+    if value.year != timezone.localdate().year:
+        return f"{value:%b} {value.day}, {value.year}"
+    return f"{value:%a %b}\N{NO-BREAK SPACE}{value.day}"

@@ -32,8 +32,9 @@ from ..models import Practice
 Type = Authenticator.Type
 FEW_CODES = 3
 UNREADABLE_FACTOR = (
-    "Codes cannot be checked: the secret of your app can no longer be read. Use a passkey, or ask "
-    "a manager to remove the app under “Authenticators”; then you set it up anew."
+    "Codes of the app cannot be checked: the secret of your app can no longer be read. Use a "
+    "recovery code or a passkey, or ask a manager to remove the app under “Authenticators”; then "
+    "you set it up anew."
 )
 
 
@@ -101,11 +102,28 @@ class OnceOnly:
         try:
             code = super().clean_code()
         except encryption.DecryptionError:
-            raise ValidationError(UNREADABLE_FACTOR) from None
+            code = self._by_what_can_be_read()
         factor = self.authenticator
         if factor.type == Type.TOTP and not claim(factor, code):
             raise MfaAdapter().validation_error("incorrect_code")
         return code
+
+    def _by_what_can_be_read(self):
+        """allauth stops at the first secret that no key opens; another may fit the code."""
+        factors = Authenticator.objects.filter(user=self.user).exclude(type=Type.WEBAUTHN)
+        is_app_lost = False
+        for factor in factors:
+            try:
+                fits = factor.wrap().validate_code(self.cleaned_data["code"])
+            except encryption.DecryptionError:
+                is_app_lost |= factor.type == Type.TOTP
+                continue
+            if fits:
+                factor.user, self.authenticator = self.user, factor
+                return self.cleaned_data["code"]
+        if is_app_lost:
+            raise ValidationError(UNREADABLE_FACTOR)
+        raise MfaAdapter().validation_error("incorrect_code")
 
 
 class SignInCodeForm(OnceOnly, AuthenticateForm):

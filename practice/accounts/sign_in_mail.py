@@ -9,11 +9,10 @@ import re
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
-from post_office import mail
 
 from .. import encryption
 from ..models import Practice
-from ..operations.mail_queue import NOTICE
+from ..operations.mail_queue import queue
 
 RESET = "account/email/password_reset_key"
 CHANGES = {
@@ -50,7 +49,7 @@ def send(name, email, context, *, otherwise):
     else:
         message = otherwise(name, email, context)
         subject, text = message.subject, message.body
-    _queue(email, subject, text)
+    queue(email, subject, text, priority="high")
 
 
 def seal(link):
@@ -68,17 +67,3 @@ def unseal(text):
             return f"{settings.SITE_URL}{reverse('account_reset_password')}"
 
     return SEALED.sub(link, text)
-
-
-def _queue(email, subject, text):
-    mail.send(
-        recipients=[email],
-        sender=settings.DEFAULT_FROM_EMAIL,
-        # The queue renders what it is given as a template once more. A name or a browser
-        # must be a value there, never a part of the template; values are not stored.
-        subject="{{ subject|safe }}",
-        message="{{ text|safe }}",
-        context={"subject": " ".join(subject.split()), "text": text},
-        headers={"Auto-Submitted": "auto-generated", **NOTICE},
-        priority="high",
-    )

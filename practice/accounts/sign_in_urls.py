@@ -8,6 +8,8 @@ from allauth.account import views
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from . import recovery_codes
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="account_login")),
     path("login/", views.login, name="account_login"),
@@ -27,5 +29,8 @@ urlpatterns = [
         views.password_reset_from_key,
         name="account_reset_password_from_key",
     ),
+    path("2fa/recovery-codes/", recovery_codes.look),
+    path("2fa/recovery-codes/generate/", recovery_codes.make_new),
+    path("2fa/recovery-codes/download/", recovery_codes.download),
     path("2fa/", include("allauth.mfa.urls")),
 ]

@@ -89,6 +89,11 @@ def keep(page, *, by=None, note=""):
     return _store(page, content, by, note=note)
 
 
+def remark(page, note):
+    """A line in the page's history about what happened to it, though nothing in it changed."""
+    return _store(page, snapshot(page), None, note=note)
+
+
 def keep_draft(page, content, *, by=None, publish_at=None):
     """Stores `content` (a snapshot) as the page's one draft in place of an earlier one."""
     with transaction.atomic():

@@ -9,7 +9,7 @@ from django.utils import timezone
 from ..caching.content_version import raise_version
 from ..operations.background import DATABASE_AWAY, JobFailed
 from ..publishing import Publishable
-from . import revisions
+from . import refusals, revisions
 from .revisions import Revision
 
 logger = logging.getLogger("practice.scheduling")
@@ -20,7 +20,8 @@ def publish_due(now=None) -> int:
 
     A scheduled page is seen by its time alone; here its state catches up, which tells every
     cache. A page that the gate refuses becomes a draft again; a draft that cannot be made
-    real keeps waiting without a time and says why in its note. Raises JobFailed at the end
+    real keeps waiting without a time. Either says why, and its editor gets a mail
+    (`refusals`). Raises JobFailed at the end
     when a page could not be saved.
     """
     now = now or timezone.now()
@@ -59,9 +60,10 @@ def publish_page(page, now) -> bool:
 def _published_or_draft(page):
     try:
         page.publish()
-    except ValidationError:
+    except ValidationError as error:
         page.unschedule()
-        logger.warning("A scheduled page was not published: it lacks a section.")
+        refusals.refuse_page(page, " ".join(error.messages))
+        logger.warning("A scheduled page was not published; its page says why.")
         return False
     return True
 
@@ -78,7 +80,8 @@ def publish_draft(draft) -> bool:
     except Exception:
         why = "An error kept it from being saved. Open the draft, look it through and save it"
         logger.exception("A scheduled draft was not published.")
-    Revision.objects.filter(pk=draft.pk).update(publish_at=None, note=_note(why))
+    with transaction.atomic():
+        refusals.refuse_draft(draft, why)
     return False
 
 
@@ -113,7 +116,3 @@ def _refuse_unless_whole(page, refused):
     if refused:
         raise ValidationError(refused)
     page.clean()
-
-
-def _note(why):
-    return f"Not published: {why}".rstrip(".")[: revisions.LONGEST_NOTE]

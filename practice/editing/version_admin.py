@@ -12,7 +12,7 @@ from django.urls import path, reverse
 from django.views.decorators.http import require_POST
 
 from ..publishing import Publishable
-from . import revisions
+from . import refusals, revisions
 from .revisions import Revision
 
 VERSIONS_SHOWN = 30
@@ -50,6 +50,7 @@ class VersionedAdmin:
         context = {"draft": draft, "is_draft": "draft" in request.GET and draft is not None}
         # As it is now: a form that is refused has already changed its own copy of the page.
         context["is_live"] = bool(page and page.is_live)
+        context["refusal"] = page and refusals.of_page(page)
         context |= extra_context or {}
         if page and request.method == "POST" and not Revision.objects.of(page).exists():
             revisions.keep(page, note="Before the first change on file")

@@ -2,14 +2,30 @@
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.utils import timezone
-from post_office.mail import send_queued
+from post_office.mail import send, send_queued
 from post_office.models import STATUS, Email
 
 LONGEST_WAIT = timedelta(hours=1)
 # The header of mails to staff that hang on no request: of use for some days, then forgotten.
 NOTICE = {"X-Notice": "yes"}
 NOTICES_KEPT_FOR = timedelta(days=30)
+
+
+def queue(address, subject, text, *, priority="medium"):
+    """Queues a notice to staff in the caller's transaction."""
+    send(
+        recipients=[address],
+        sender=settings.DEFAULT_FROM_EMAIL,
+        # The queue renders what it is given as a template once more. A name or a browser
+        # must be a value there, never a part of the template; values are not stored.
+        subject="{{ subject|safe }}",
+        message="{{ text|safe }}",
+        context={"subject": " ".join(subject.split()), "text": text},
+        headers={"Auto-Submitted": "auto-generated", **NOTICE},
+        priority=priority,
+    )
 
 
 def send_one() -> bool:

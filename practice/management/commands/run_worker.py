@@ -17,6 +17,7 @@ from django.db import close_old_connections
 from consultations import search_words, spam, synthetic
 from consultations.figures import kept_figures, reminders
 from consultations.privacy import apply_retention
+from consultations.staff_work import leavers
 from practice.accounts.sessions import clear_ended
 from practice.backups.record import BACKUP
 from practice.editing.scheduling import publish_due
@@ -54,6 +55,12 @@ JOBS = (
         "Mails managers which requests wait longer than promised.",
         Every(MINUTE),
         reminders.escalate_late,
+    ),
+    Job(
+        "hand back requests",
+        "Gives open requests of people who left back to the team.",
+        Every(MINUTE),
+        leavers.hand_back,
     ),
     Job(
         "count the figures",
