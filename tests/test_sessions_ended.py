@@ -53,6 +53,11 @@ def close_account(user):
     user.save()
 
 
+def leave_the_staff(user):
+    user.is_staff = False
+    user.save()
+
+
 def set_password(user):
     user.set_password("another horse battery staple")
     user.save()
@@ -71,7 +76,7 @@ def remove_factor(user):
     "change",
     [
         *(change_role, take_role_away_from_the_role, take_all_roles_away, give_permission),
-        *(close_account, set_password, make_superuser, remove_factor),
+        *(close_account, leave_the_staff, set_password, make_superuser, remove_factor),
     ],
 )
 def test_a_change_of_the_account_ends_its_sessions_at_once(
