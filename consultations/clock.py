@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils import timezone
-
 from practice.hours import NeverOpen, add_working_minutes, working_minutes_between
 from practice.models import Practice
 from practice.templatetags.text import wall_clock
@@ -68,11 +66,10 @@ class Due:
         return f"due in {in_words(self.minutes)}"
 
 
-def due(request: ConsultationRequest, calendar, now=None) -> Due | None:
+def due(request: ConsultationRequest, calendar, now: datetime) -> Due | None:
     """How the request's first-response promise stands; None when no clock is running."""
     if not request.is_awaiting_first_response or request.respond_by is None:
         return None
-    now = now or timezone.now()
     minutes = working_minutes_between(now, request.respond_by, calendar)
     local = calendar.time_zone
 

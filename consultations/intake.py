@@ -40,7 +40,6 @@ def submit(answers, *, token, origin, sending=None, consents=(), facts=None, **m
     request = ConsultationRequest(
         **answers, **more, submission_token=token, answers_digest=digest, origin=origin
     )
-    request.received_at = timezone.now()
     request.respond_by = clock.promise(facts.practice, request.received_at, facts.calendar)
     private_link.issue(request)
     with transaction.atomic():

@@ -118,8 +118,8 @@ def delete_orphans(now=None) -> int:
     except FileNotFoundError:  # No photograph was ever stored.
         return 0
     gone = 0
-    for start in range(0, len(names), 500):
-        some = names[start : start + 500]
+    for start in range(0, len(names), AT_ONCE):
+        some = names[start : start + AT_ONCE]
         known = set(Photo.objects.filter(stored_as__in=some).values_list("stored_as", flat=True))
         for name in set(some) - known:
             if _storage().get_modified_time(name) < before:

@@ -181,8 +181,8 @@ def _erase_with_notices(request, **details):
 
 def _late_with(request):
     """The others that became late with it, and are named by the same mails to managers."""
-    escalated = ConsultationRequest.objects.filter(pk=request.pk, escalated_at__isnull=False)
-    together = ConsultationRequest.objects.filter(escalated_at__in=escalated.values("escalated_at"))
+    when = ConsultationRequest.objects.filter(pk=request.pk).values("escalated_at")
+    together = ConsultationRequest.objects.filter(escalated_at__in=when)
     return together.exclude(pk=request.pk).only("reference").order_by("respond_by")
 
 

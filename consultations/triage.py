@@ -217,7 +217,7 @@ def unmerge(request, *, by):
     with transaction.atomic():
         # None when the original was erased.
         into = _locked(request.pk, request.duplicate_of_id).get(request.duplicate_of_id)
-        merged = request.events.filter(kind=Event.Kind.MERGED, to_status=Status.DUPLICATE).last()
+        merged = request.events.filter(to_status=Status.DUPLICATE).last()
         changes = {"status": Status(merged.from_status) if merged else Status.NEW}
         if withdrew := _withdrew_since(request, merged):
             changes = _as_withdrawn(withdrew.at)

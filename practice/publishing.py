@@ -179,7 +179,7 @@ class Publishable(models.Model):
 
     def _address_on_file(self):
         """Where the page is found before this save, if anybody can know that address."""
-        if self.pk is None or self.first_published_at is None:
+        if self.first_published_at is None:
             return None
         on_file = type(self)._base_manager.filter(pk=self.pk).only("slug").first()
         return on_file and on_file.get_absolute_url()

@@ -1,6 +1,7 @@
 """Contact attempts, notes and follow-ups: the other verbs of triage."""
 
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -80,6 +81,39 @@ def test_every_channel_stops_the_first_response_clock_once(a_request, coordinato
 
     assert stored(request).first_response_at == first
     assert stored(request).last_contact_at == second
+
+
+# On the practice's wall clock, open on weekdays from 9 to 17; November 16 is a Monday.
+TOOK = {
+    "while open": ("2026-11-16 10:00", "2026-11-16 10:30", 30),
+    "over a night": ("2026-11-16 16:30", "2026-11-17 09:15", 45),
+    "before opening": ("2026-11-16 05:00", "2026-11-16 06:00", 0),
+    "by a clock that runs behind": ("2026-11-16 10:00", "2026-11-16 09:50", 0),
+}
+
+
+@pytest.mark.parametrize(("received", "answered", "minutes"), TOOK.values(), ids=TOOK.keys())
+def test_the_answer_took_so_many_minutes_of_opening_hours(
+    a_request, coordinator, received, answered, minutes
+):
+    received, answered = (
+        datetime.fromisoformat(each).replace(tzinfo=ZoneInfo("America/Chicago"))
+        for each in (received, answered)
+    )
+    request = a_request(received_at=received)
+
+    with time_machine.travel(answered, tick=False):
+        triage.record_contact(request, Channel.CALL, Outcome.NO_ANSWER, by=coordinator)
+
+    assert stored(request).response_minutes == minutes
+
+
+def test_whoever_is_booked_has_been_answered(a_request, coordinator):
+    request = a_request(status="in_contact")
+
+    triage.move(request, Status.BOOKED, by=coordinator)
+
+    assert stored(request).first_response_at is not None
 
 
 @pytest.mark.parametrize(("channel", "outcome"), [("pigeon", "reached"), ("call", "married")])
@@ -178,3 +212,35 @@ def test_the_slower_of_two_plans_does_not_replace_the_first(a_request, coordinat
 
     assert stored(request).follow_up_on == date(2026, 12, 1)
     assert kinds(request) == ["received", "follow_up"]
+
+
+# --- All or nothing ---------------------------------------------------------------------------
+
+VERBS = {
+    "claim": lambda request, by: triage.claim(request, by=by),
+    "move": lambda request, by: triage.move(request, Status.IN_CONTACT, by=by),
+    "contact": lambda request, by: triage.record_contact(
+        request, Channel.CALL, Outcome.REACHED, by=by
+    ),
+    "follow-up": lambda request, by: triage.follow_up(request, date(2026, 12, 1), by=by),
+    "merge": lambda request, by: triage.merge(
+        request, ConsultationRequest.objects.exclude(pk=request.pk).get(), by=by
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS.keys())
+def test_what_cannot_be_written_on_the_timeline_is_not_done(
+    a_request, coordinator, monkeypatch, verb
+):
+    request, _ = a_request(), a_request()
+    before = list(ConsultationRequest.objects.order_by("pk").values())
+
+    def fails(*args, **kwargs):
+        raise RuntimeError
+
+    monkeypatch.setattr(Event, "save", fails)
+    with pytest.raises(RuntimeError):
+        verb(request, coordinator)
+
+    assert list(ConsultationRequest.objects.order_by("pk").values()) == before

@@ -43,6 +43,26 @@ def test_a_form_counts_the_sources_there_will_be(procedure, left, lacking):
     assert fields(editorial.missing(procedure, sources=left)) == lacking
 
 
+def test_a_page_that_is_being_added_lacks_everything_that_is_required():
+    assert fields(editorial.missing(Procedure())) == [*SECTIONS, "sources"]
+
+
+@pytest.mark.parametrize(
+    ("field", "anchor"),
+    [
+        ("risks", "id_risks"),
+        ("summary", "id_summary"),
+        ("sources", "sources-group"),
+        ("milestones", "milestones-group"),
+        ("faqs", "faqs-group"),
+        ("diagram_parts", "diagram_parts-group"),
+        ("cases", "cases-group"),
+    ],
+)
+def test_what_is_found_leads_to_where_it_is_mended(field, anchor):
+    assert editorial.Finding(field, "").anchor == anchor
+
+
 def test_everything_that_is_lacking_is_named_at_once(procedure):
     for field in SECTIONS:
         setattr(procedure, field, "")
@@ -71,15 +91,18 @@ def test_every_section_is_a_field_with_a_heading_and_the_risks_follow_the_benefi
 
 
 def test_key_facts_are_those_that_are_known_in_reading_order(procedure):
-    procedure.hospital_stay = ""
-
-    assert [label for label, _ in procedure.key_facts] == [
+    labels = [
         "Time in the operating room",
         "Anesthesia",
+        "Hospital stay",
         "Back to work",
         "Results visible",
         "Results last",
     ]
+    assert [label for label, _ in procedure.key_facts] == labels
+
+    procedure.hospital_stay = ""
+    assert [label for label, _ in procedure.key_facts] == labels[:2] + labels[3:]
 
 
 # --- Hints ------------------------------------------------------------------------------------
@@ -110,6 +133,9 @@ def test_a_claim_in_what_is_read_first_is_pointed_out(procedure, field):
 
     assert (first.field, second.field) == (field, field)
     assert first.is_claim
+    label = str(Procedure._meta.get_field(field).verbose_name)
+    assert first.message.lower().startswith(f"{label.lower()} says “painless”")
+    assert first.message[0].isupper()
 
 
 def test_a_claim_in_a_row_of_the_page_is_pointed_out_and_the_row_is_named(procedure):
@@ -122,6 +148,27 @@ def test_a_claim_in_a_row_of_the_page_is_pointed_out_and_the_row_is_named(proced
     assert "“Week 2: A perfect result” says “perfect”" in found[0].message
     assert "“Does it hurt?” says “painless”" in found[1].message
     assert [each.anchor for each in found] == ["milestones-group", "faqs-group"]
+
+
+STATED = {
+    "milestones": ("title", "text"),
+    "faqs": ("answer",),
+    "diagram_parts": ("label", "text"),
+    "cases": ("caption",),
+}
+
+
+@pytest.mark.parametrize(
+    ("rows", "field"), [(rows, field) for rows in STATED for field in STATED[rows]]
+)
+def test_whatever_a_row_states_is_read(procedure, rows, field):
+    if rows == "cases":
+        procedure.cases.create(consent_signed_on=date(2026, 1, 5))
+    row = getattr(procedure, rows).first()
+    setattr(row, field, "It is painless.")
+    row.save()
+
+    assert [each.field for each in editorial.hints(procedure) if each.is_claim] == [rows]
 
 
 def test_a_question_claims_nothing(procedure):
@@ -169,6 +216,26 @@ def test_hard_words_are_pointed_out(procedure):
 
     (hint,) = [each for each in editorial.hints(procedure) if each.field == "recovery"]
     assert "grade" in hint.message
+
+
+@pytest.mark.parametrize(("grade", "is_hard"), [(None, False), (8, False), (9, True)])
+def test_grade_eight_is_aimed_for(procedure, monkeypatch, grade, is_hard):
+    monkeypatch.setattr(editorial, "reading_grade", lambda text: grade)
+
+    assert ("recovery" in fields(editorial.hints(procedure))) is is_hard
+
+
+def test_sections_that_are_long_enough_have_a_grade_and_no_others(procedure):
+    procedure.risks = "The wound may bleed. Then you call us at once, day or night. " * 12
+    procedure.benefits = ""
+
+    graded = {
+        field: (heading, grade) for field, heading, grade in editorial.reading_grades(procedure)
+    }
+
+    assert graded["risks"][0] == "Risks"
+    assert graded["risks"][1] < editorial.GRADE_AIM
+    assert "benefits" not in graded
 
 
 def test_hints_do_not_stand_in_the_way_of_publication(procedure):

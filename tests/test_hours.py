@@ -125,6 +125,19 @@ def test_more_minutes_than_the_horizon_holds_are_refused_rather_than_counted_for
         add_working_minutes(start, (weeks + 1) * 60, one_hour_a_week)
 
 
+def test_an_opening_400_days_away_is_found_and_a_later_one_is_not():
+    start, monday = at("2026-11-16 10:00"), date(2026, 11, 16)
+    first = at("2027-12-21 09:00")
+
+    def closed_until(day):
+        return Calendar(CHICAGO, dict.fromkeys(range(7), FULL_DAY), [(monday, day)])
+
+    assert first.date() - monday == timedelta(days=400)
+    assert add_working_minutes(start, 0, closed_until(date(2027, 12, 20))) == first
+    with pytest.raises(NeverOpen):
+        add_working_minutes(start, 0, closed_until(date(2027, 12, 21)))
+
+
 # --- Open or closed ---------------------------------------------------------------------------
 
 MOMENTS = {

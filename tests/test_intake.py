@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 from django.test import Client
 from post_office.models import Email
 
-from consultations import intake, notifications, search_words, timeline
+from consultations import intake, notifications, search_words, spam, timeline
 from consultations.consents import ON_THE_FORM
 from consultations.models import Consent, ConsultationRequest, Event, SubmissionCount
 from consultations.samples.sample_requests import BestTime, ContactMethod
@@ -348,3 +348,33 @@ def test_ten_people_at_once_are_ten_requests(practice, answers):
     assert {request.message for request in ConsultationRequest.objects.all()} == {
         answers["message"]
     }
+
+
+# --- Suspects ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("field", ["message", "full_name", "preferred_name"])
+def test_whatever_was_typed_freely_is_looked_through(practice, field):
+    request, is_new = send(**{field: "<a href=x>"})
+
+    assert is_new
+    assert (request.status, request.suspicions) == ("quarantined", ["Holds the markup of a link."])
+    assert request.events.first().to_status == "quarantined"
+
+
+def test_a_program_gets_no_mail_and_no_line_about_one(practice):
+    request, _ = send(more={"sending": spam.Sending(honeypot="x")})
+
+    assert request.status == "quarantined"
+    assert [event.kind for event in request.events.all()] == ["received"]
+    assert not Email.objects.exists()
+
+
+def test_the_order_of_the_answers_and_space_around_them_make_no_difference():
+    answers = cleaned()
+    backwards = {name: answers[name] for name in reversed(answers)}
+
+    assert intake.answers_digest(backwards) == intake.answers_digest(answers)
+    assert intake.answers_digest(cleaned(message=" My nose is blocked.\n")) == (
+        intake.answers_digest(answers)
+    )

@@ -49,6 +49,14 @@ def test_what_is_not_open_is_neither_merged_nor_merged_into(a_request, coordinat
     assert everything() == before
 
 
+def test_of_a_duplicate_the_original_is_asked_for(a_request, coordinator):
+    twin, first, third = a_request(), a_request(), a_request()
+    triage.merge(twin, first, by=coordinator)
+
+    with pytest.raises(triage.TriageError, match="Merge into its original"):
+        triage.merge(third, twin, by=coordinator)
+
+
 def test_a_request_is_not_merged_into_itself(a_request, coordinator):
     request = a_request()
 
@@ -137,7 +145,31 @@ def test_undoing_a_merge_gives_everything_back(a_request, coordinator, colleague
     assert list(before.all()) == row
     line = twin.events.get(kind=Event.Kind.UNMERGED)
     assert (line.by, line.from_status, line.to_status) == (colleague, "duplicate", was)
+    assert line.summary == f"No longer merged into {first.reference}"
     assert first.events.filter(kind=Event.Kind.UNMERGED).count() == 1
+
+
+def test_what_happened_to_a_duplicate_meanwhile_does_not_change_what_it_becomes_again(
+    a_request, coordinator
+):
+    twin, first, second = a_request(status="booked"), a_request(), a_request()
+    triage.merge(twin, first, by=coordinator)
+    triage.unmerge(stored(twin), by=coordinator)
+    triage.move(stored(twin), "in_contact", by=coordinator)
+    triage.merge(stored(twin), second, by=coordinator)
+    triage.add_note(stored(twin), "She called again.", by=coordinator)
+
+    triage.unmerge(stored(twin), by=coordinator)
+
+    assert stored(twin).status == "in_contact"
+
+
+def test_a_duplicate_of_which_nothing_says_what_it_was_becomes_new(a_request, coordinator):
+    twin = a_request(status="duplicate", duplicate_of=a_request())
+
+    triage.unmerge(twin, by=coordinator)
+
+    assert stored(twin).status == "new"
 
 
 def test_a_merge_can_be_undone_when_the_original_was_erased(a_request, coordinator):
@@ -148,6 +180,40 @@ def test_a_merge_can_be_undone_when_the_original_was_erased(a_request, coordinat
     triage.unmerge(stored(twin), by=coordinator)
 
     assert stored(twin).status == "in_contact"
+    assert twin.events.get(kind=Event.Kind.UNMERGED).summary == "No longer merged"
+
+
+def test_what_a_colleague_has_separated_and_moved_on_is_not_moved_back(
+    a_request, coordinator, colleague
+):
+    twin, first = a_request(), a_request()
+    triage.merge(twin, first, by=coordinator)
+    stored(first).delete()
+    on_the_screen = stored(twin)
+    triage.unmerge(stored(twin), by=colleague)
+    triage.move(stored(twin), "in_contact", by=colleague)
+
+    with pytest.raises(triage.TriageError, match="Colin Coordinator changed"):
+        triage.unmerge(on_the_screen, by=coordinator)
+
+    assert stored(twin).status == "in_contact"
+
+
+def test_what_cannot_be_written_on_both_timelines_is_not_undone(
+    a_request, coordinator, monkeypatch
+):
+    twin = a_request()
+    triage.merge(twin, a_request(), by=coordinator)
+    before = everything()
+
+    def fails(*args, **kwargs):
+        raise RuntimeError
+
+    monkeypatch.setattr(Event, "save", fails)
+    with pytest.raises(RuntimeError):
+        triage.unmerge(stored(twin), by=coordinator)
+
+    assert everything() == before
 
 
 def test_what_a_colleague_has_merged_elsewhere_meanwhile_is_not_separated(

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import OperationalError
+from django.http import HttpResponse, StreamingHttpResponse
 
 from practice import page_cache
 from practice.caching import edition
@@ -203,3 +204,37 @@ def test_a_changed_template_or_setting_is_another_release(settings, tmp_path):
     releases.add(page_cache.release())
 
     assert len(releases) == 3
+
+
+# --- What may be kept -------------------------------------------------------------------------
+
+KEPT = {
+    "a page": ("200 OK", [], True),
+    "an encoding that is asked for": ("200 OK", [("Vary", "Accept-Encoding")], True),
+    "in another spelling": ("200 OK", [("VARY", "accept-encoding , Accept-Encoding")], True),
+    "something public": ("200 OK", [("Cache-Control", "max-age=60, public")], True),
+    "no page": ("404 Not Found", [], False),
+    "another page": ("302 Found", [], False),
+    "a part": ("206 Partial Content", [], False),
+    "a cookie": ("200 OK", [("set-cookie", "a=b")], False),
+    "what is compressed": ("200 OK", [("Content-Encoding", "br")], False),
+    "a page for each cookie": ("200 OK", [("Vary", "Accept-Encoding, Cookie")], False),
+    "told apart twice": ("200 OK", [("Vary", "Accept-Encoding"), ("Vary", "Origin")], False),
+    "told apart by anything": ("200 OK", [("Vary", "*")], False),
+    "not to be stored": ("200 OK", [("Cache-Control", "max-age=0, No-Store")], False),
+    "somebody's own": (
+        "200 OK",
+        [("cache-control", "public"), ("Cache-Control", "private")],
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("status", "headers", "is_kept"), KEPT.values(), ids=KEPT.keys())
+def test_what_may_be_kept_of_what_django_says(status, headers, is_kept):
+    whole, in_pieces = HttpResponse("x"), StreamingHttpResponse(["x"])
+    headers = [("Content-Type", "text/html"), *headers]
+
+    assert page_cache.may_be_kept(status, headers, whole) is is_kept
+    assert not page_cache.may_be_kept(status, headers, in_pieces)
+    assert not page_cache.may_be_kept(status, headers, ["x"])

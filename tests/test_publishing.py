@@ -4,10 +4,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.http import Http404
 
 from practice.editing import scheduling
 from practice.editing.content_admin import PublishableAdmin
 from practice.models import Location, OldAddress, Surgeon
+from practice.publishing import Withdrawn
 from procedures.models import Procedure
 from tests.pages import Page
 
@@ -45,6 +47,35 @@ def test_the_page_and_the_list_agree_on_what_is_live(
         response = client.get(page.get_absolute_url())
         assert (response.status_code == 200) is is_live
         assert response.status_code in (200, 404, 410)
+
+
+ANSWERS = {
+    "nothing": (None, Http404),
+    "a draft": ({"status": "draft"}, Http404),
+    "scheduled for later": ({"status": "scheduled", "publish_at": NOW + SECOND}, Http404),
+    "withdrawn": ({"status": "withdrawn"}, Withdrawn),
+    "published": ({"status": "published"}, None),
+    "scheduled for now": ({"status": "scheduled", "publish_at": NOW}, None),
+}
+
+
+@pytest.mark.parametrize(("fields", "error"), ANSWERS.values(), ids=ANSWERS.keys())
+def test_what_is_found_at_an_address(location, time_machine, fields, error):
+    time_machine.move_to(NOW, tick=False)
+    if fields is None:
+        Location.objects.all().delete()
+    else:
+        Location.objects.update(**fields)
+    for status in ("published", "withdrawn"):
+        Location.objects.create(name=status, slug=status, status=status)
+    pages, here = Location.objects.all(), Location.objects.filter(slug=location.slug)
+
+    for look in (lambda: pages.live(location.slug), lambda: Location.live_one_of(list(here))):
+        if error:
+            with pytest.raises(error):
+                look()
+        else:
+            assert look() == location
 
 
 def test_a_scheduled_page_goes_live_by_its_time_alone(procedure, client, time_machine):
@@ -89,10 +120,39 @@ def test_publishing_takes_effect_at_once_and_remembers_the_first_time(procedure,
     assert stored.first_published_at == NOW
 
 
-def test_a_draft_has_no_first_time(category):
+def test_a_draft_has_no_first_time_and_no_address_that_anybody_knows(category):
     procedure = Procedure.objects.create(name="New", slug="new", category=category)
 
+    procedure.slug = "newer"
+    procedure.save()
+
     assert procedure.first_published_at is None
+    assert not OldAddress.objects.exists()
+
+
+def test_a_page_that_was_live_once_keeps_its_address_though_it_is_a_draft_again(procedure):
+    procedure.unschedule()
+    procedure.slug = "newer"
+    procedure.save(update_fields=["slug"])
+
+    assert OldAddress.objects.get().path == "/procedures/rhinoplasty/"
+
+
+def test_the_address_that_is_remembered_is_the_page_s_own(pages):
+    _, second = pages
+    second.slug = "newer"
+    second.save()
+
+    assert OldAddress.objects.get().path == "/procedures/septoplasty/"
+
+
+def test_a_new_version_has_the_next_number_and_its_moment(procedure, time_machine):
+    time_machine.move_to(NOW, tick=False)
+    procedure.begin_new_version()
+    procedure.save(update_fields=Procedure.VERSION)
+
+    stored = Procedure.objects.get()
+    assert (stored.content_version, stored.content_changed_at) == (2, NOW)
 
 
 @pytest.mark.parametrize(
@@ -129,8 +189,9 @@ def test_half_a_review_or_a_schedule_without_a_time_is_refused(location, fields,
             "Medically reviewed by A. Reader, MD on March 1, 2026",
         ),
         ({"reviewed_by": "A. Reader, MD"}, "Not medically reviewed"),
+        ({"last_reviewed": date(2026, 3, 1)}, "Not medically reviewed"),
     ],
-    ids=["by nobody", "by somebody", "by half"],
+    ids=["by nobody", "by somebody", "on no day", "by nobody on a day"],
 )
 def test_a_page_says_who_reviewed_it_or_that_nobody_did(procedure, client, fields, words):
     Procedure.objects.update(**fields)
@@ -154,17 +215,22 @@ def pages(procedure, category):
     return procedure, other
 
 
-@pytest.mark.parametrize("verb", ["publish", "withdraw"])
+BECOMES = {"publish": "published", "withdraw": "withdrawn", "unschedule": "draft"}
+
+
+@pytest.mark.parametrize("verb", BECOMES)
 def test_what_was_saved_since_the_page_was_read_stays(procedure, verb):
     read_earlier = Procedure.objects.get()
-    Procedure.objects.update(risks="- A risk that was added", content_version=7, slug="new-nose")
+    Procedure.objects.update(
+        risks="- A risk that was added", content_version=7, slug="new-nose", publish_at=NOW
+    )
 
     getattr(read_earlier, verb)()
 
     stored = Procedure.objects.get()
     assert (stored.risks, stored.content_version) == ("- A risk that was added", 7)
     assert stored.slug == "new-nose"
-    assert stored.status == ("published" if verb == "publish" else "withdrawn")
+    assert (stored.status, stored.publish_at) == (BECOMES[verb], None)
     assert not OldAddress.objects.filter(path="/procedures/new-nose/").exists()
 
 

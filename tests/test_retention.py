@@ -76,6 +76,7 @@ def test_erasing_leaves_a_receipt_and_nothing_else(
     assert not LogEntry.objects.filter(object_repr=reference).exists()
     receipt = ErasureReceipt.objects.get()
     assert receipt.counts == dict(counts)
+    assert (receipt.reason, receipt.by_name) == ("Asked for", str(coordinator))
     assert receipt.counts["ConsultationRequest"] == 1
     assert receipt.counts["Photo"] == 1
     assert reference not in str(vars(receipt))
@@ -142,7 +143,10 @@ def full_life(practice, a_request, coordinator, manager, signed_in):
     """A request to which everything has happened that can happen to one."""
     row, other, twin = a_request(**PERSON), a_request(), a_request(email=PERSON["email"])
     ConsultationRequest.objects.filter(pk=other.pk).update(resembles=row)
-    Event.objects.create(request=other, kind="received", details={"resembles": row.reference})
+    Event.objects.create(
+        request=other, kind="received", details={"resembles": row.reference, "a": "b"}
+    )
+    row.consents.create(kind=Consent.Kind.HEALTH_DATA, is_given=True)
     notifications.tell_received(row, practice)
     triage.claim(row, by=coordinator)
     triage.record_contact(row, "call", "reached", by=coordinator, note="MARK-note")
@@ -158,9 +162,10 @@ def full_life(practice, a_request, coordinator, manager, signed_in):
     patient_acts.ask_for_deletion(row)
     row.full_name = "MARK-new"
     row.save()  # An audit entry about a change.
-    for part in (row.events.first(), row.photos.get()):  # And entries about what hangs on it.
+    # And entries about what hangs on it.
+    for parts in (row.events, row.contacts, row.consents, row.photos):
         changes = {"view": ["MARK-view", "MARK-other"]}
-        LogEntry.objects.log_create(part, action=LogEntry.Action.UPDATE, changes=changes)
+        LogEntry.objects.log_create(parts.first(), action=LogEntry.Action.UPDATE, changes=changes)
     client = signed_in(manager)
     page = f"/admin/consultations/consultationrequest/{row.pk}"
     client.get(f"{page}/change/")
@@ -221,6 +226,8 @@ def test_other_timelines_no_longer_name_it(full_life, manager):
 
     assert not Event.objects.filter(summary__contains=reference).exists()
     assert Event.objects.filter(summary="Merged into an erased request").exists()
+    resembling = Event.objects.get(details__has_key="resembles")
+    assert resembling.details == {"resembles": "an erased request", "a": "b"}
 
 
 # --- In steps ---------------------------------------------------------------------------------

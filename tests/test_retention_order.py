@@ -5,18 +5,17 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from auditlog.models import LogEntry
 from dateutil.relativedelta import relativedelta
 from django.core.management import call_command
-from django.db import connections
+from django.db import OperationalError, connections
 from django.utils import timezone
-from post_office.models import STATUS, Email
+from post_office.models import Email
 
 from consultations import notifications, privacy, triage
 from consultations.choices import CloseReason, Status
 from consultations.data_rights import retention_preview
-from consultations.figures import reminders
 from consultations.models import ConsultationRequest, ErasureReceipt, Event
-from consultations.staff_work import replies
 from tests.unreadable import spoil
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +30,10 @@ REQUESTS = "/admin/consultations/consultationrequest/"
 def two_years(practice):
     practice.retention_months = 24
     practice.save()
+
+
+def erase_person(row, by="Maria"):
+    return privacy.erase_person(row, reason="Asked for it", by=by)
 
 
 def duplicate(a_request, original, **fields):
@@ -99,87 +102,15 @@ def test_the_preview_shows_a_duplicate_on_the_day_of_its_original(a_request):
     assert [kinds for _, kinds in found.days] == [{"Closed": 1, "Duplicate": 1}]
 
 
-# --- Colleagues who must still be told --------------------------------------------------------
+def test_the_original_no_longer_names_a_duplicate_that_was_erased(a_request, coordinator):
+    original, twin = a_request(), a_request()
+    triage.merge(twin, original, by=coordinator)
+    triage.unmerge(ConsultationRequest.objects.get(pk=twin.pk), by=coordinator)
 
+    erase_person(twin)
 
-@pytest.fixture
-def three_late(a_request, manager):
-    """Three requests that one mail to the manager reports as late."""
-    Email.objects.all().delete()
-    rows = [a_request(respond_by=NOW - timedelta(hours=hours)) for hours in (3, 2, 1)]
-    reminders.escalate_late()
-    return rows
-
-
-def erase_person(row, by="Maria"):
-    return privacy.erase_person(row, reason="Asked for it", by=by)
-
-
-def notice():
-    return Email.objects.exclude(headers__has_key=notifications.ERASURE_HEADER).get()
-
-
-def test_a_mail_about_several_late_requests_is_sent_without_the_erased_one(three_late):
-    first, erased, last = three_late
-    erase_person(erased)
-
-    mail = notice()
-    assert mail.status == STATUS.queued
-    for text in (mail.message, mail.html_message):
-        assert erased.reference not in text
-        assert first.reference in text
-        assert last.reference in text
-    assert mail.subject == "2 consultation requests late"
-    assert "more" not in mail.message
-
-
-def test_when_all_it_names_are_erased_it_goes_too(three_late):
-    for row in three_late:
-        erase_person(row)
-
-    assert not Email.objects.exclude(headers__has_key=notifications.ERASURE_HEADER).exists()
-
-
-def test_more_than_a_mail_names_are_still_counted_in_it(a_request, manager):
-    Email.objects.all().delete()
-    number = reminders.MOST_NAMED + 3
-    rows = [a_request(respond_by=NOW - timedelta(minutes=100 - each)) for each in range(number)]
-    reminders.escalate_late()
-
-    erase_person(rows[0])
-
-    mail = notice()
-    assert mail.subject == f"{number - 1} consultation requests late"
-    assert rows[reminders.MOST_NAMED].reference in mail.message  # It moved up.
-    assert "… and more" in mail.message
-
-
-def test_a_notice_about_the_erased_request_alone_goes(three_late, practice):
-    notifications.tell_staff_deletion_asked(three_late[1], practice)
-    erase_person(three_late[1])
-
-    assert "late" in notice().subject
-
-
-def test_a_letter_to_another_patient_that_mentions_it_stays_theirs(
-    a_request, practice, coordinator
-):
-    row, other = a_request(), a_request()
-    replies.send(other, "Your question", f"You asked for {row.reference}.", by=coordinator, name="")
-    erase_person(row)
-
-    assert Email.objects.filter(to=[other.email]).count() == 1
-
-
-def test_what_was_merged_into_it_is_taken_out_of_the_mail_as_well(three_late, coordinator):
-    first, erased, merged = three_late
-    triage.merge(merged, erased, by=coordinator)
-    erase_person(erased)
-
-    mail = notice()
-    assert mail.subject == "1 consultation request late"
-    assert first.reference in mail.message
-    assert merged.reference not in mail.message
+    summaries = [event.summary for event in original.events.all()]
+    assert summaries[1:] == ["an erased request merged", "an erased request is separate again"]
 
 
 # --- Twice ------------------------------------------------------------------------------------
@@ -305,8 +236,92 @@ def test_the_one_that_could_not_be_erased_is_named(a_request, monkeypatch):
         raise RuntimeError
 
     monkeypatch.setattr(privacy, "erase", fails)
-    with pytest.raises(privacy.JobFailed, match=row.reference):
+    monkeypatch.setattr(privacy, "MOST_NAMED", 1)
+    with pytest.raises(privacy.JobFailed, match=f"{row.reference}. The log"):
         privacy.apply_retention()
+
+
+def test_without_a_database_nothing_more_is_tried_and_no_request_is_blamed(a_request, monkeypatch):
+    for _ in range(2):
+        a_request(**CLOSED, closed_at=LONG_AGO)
+    tried = []
+
+    def fails(request, **details):
+        tried.append(request)
+        raise OperationalError
+
+    monkeypatch.setattr(privacy, "erase", fails)
+    with pytest.raises(OperationalError):
+        privacy.apply_retention()
+
+    assert len(tried) == 1
+
+
+def test_of_many_that_could_not_be_erased_the_first_are_named(a_request, monkeypatch):
+    first, second = (a_request(**CLOSED, closed_at=LONG_AGO) for _ in range(2))
+
+    def fails(request, **details):
+        raise RuntimeError
+
+    monkeypatch.setattr(privacy, "erase", fails)
+    monkeypatch.setattr(privacy, "MOST_NAMED", 1)
+    with pytest.raises(privacy.JobFailed, match=f"^2 .*{first.reference} …") as failed:
+        privacy.apply_retention()
+
+    assert second.reference not in str(failed.value)
+
+
+# --- Requests of the site itself --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("is_test", "email", "is_removed"),
+    [
+        (True, "self-test@practice.invalid", True),
+        (True, "staff@example.com", True),
+        (False, "self-test@practice.invalid", True),
+        (False, "ada@example.com", False),
+        (False, "ada@invalid.example.com", False),
+    ],
+)
+def test_only_what_cannot_be_a_person_s_goes_without_a_receipt(
+    a_request, is_test, email, is_removed
+):
+    row = a_request(is_test=is_test, email=email)
+
+    if is_removed:
+        assert privacy.remove_test(row)["ConsultationRequest"] == 1
+    else:
+        with pytest.raises(ValueError, match="may be a person's"):
+            privacy.remove_test(row)
+
+    assert ConsultationRequest.objects.exists() is not is_removed
+    assert not ErasureReceipt.objects.exists()
+
+
+# --- The audit trail --------------------------------------------------------------------------
+
+
+def test_what_the_audit_trail_says_of_anything_else_stays(a_request, practice):
+    row = a_request()
+    number = row.events.get().pk
+    entry = LogEntry.objects.log_create(practice, action=LogEntry.Action.UPDATE, changes={})
+    LogEntry.objects.filter(pk=entry.pk).update(object_id=number, object_pk=number)
+
+    erase_person(row)
+
+    assert LogEntry.objects.contains(entry)
+
+
+def test_the_old_part_of_the_audit_trail_stays_when_there_is_no_time_for_it(practice):
+    LogEntry.objects.log_create(practice, action=LogEntry.Action.UPDATE, changes={})
+    LogEntry.objects.update(timestamp=NOW - timedelta(days=4000))
+
+    privacy.forget_old_records(goes_on=lambda: False)
+    assert LogEntry.objects.exists()
+
+    privacy.forget_old_records()
+    assert not LogEntry.objects.exists()
 
 
 # --- Numbers ----------------------------------------------------------------------------------

@@ -77,6 +77,13 @@ def test_what_a_page_asks_by_itself_does_not(client, clock, a_request, backgroun
     assert client.get(INBOX).status_code == 302
 
 
+def test_reading_a_public_page_is_no_work(client, clock):
+    later(clock, minutes=29)
+    assert client.get("/procedures/").status_code == 200
+    later(clock, minutes=1)
+    assert client.get(INBOX).status_code == 302
+
+
 def test_an_ended_session_is_gone_from_the_database_with_its_cookie(client, clock):
     later(clock, minutes=31)
     response = client.get(INBOX)

@@ -1,11 +1,18 @@
 """Whoever ends a session from elsewhere: the account's change, its owner, a superuser."""
 
 import pytest
+from allauth.core.context import request_context
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group, Permission
-from django.test import Client
+from django.contrib.auth.signals import user_logged_in
+from django.test import Client, RequestFactory
 
-from practice.accounts.session_store import StaffSession, stored_key
+from practice.accounts.session_store import (
+    LONGEST_DEVICE,
+    SessionStore,
+    StaffSession,
+    stored_key,
+)
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -33,8 +40,21 @@ def take_role_away_from_the_role(user):
     Group.objects.get(name="Coordinator").user_set.remove(user)
 
 
+def take_all_roles_away(user):
+    user.groups.clear()
+
+
+def give_permission(user):
+    user.user_permissions.add(Permission.objects.get(codename="export_request"))
+
+
 def close_account(user):
     user.is_active = False
+    user.save()
+
+
+def leave_the_staff(user):
+    user.is_staff = False
     user.save()
 
 
@@ -55,8 +75,8 @@ def remove_factor(user):
 @pytest.mark.parametrize(
     "change",
     [
-        *(change_role, take_role_away_from_the_role, close_account, set_password),
-        *(make_superuser, remove_factor),
+        *(change_role, take_role_away_from_the_role, take_all_roles_away, give_permission),
+        *(close_account, leave_the_staff, set_password, make_superuser, remove_factor),
     ],
 )
 def test_a_change_of_the_account_ends_its_sessions_at_once(
@@ -90,9 +110,47 @@ def spare_factor_added(user):
 @pytest.mark.parametrize(
     "change", [rename, sign_in_elsewhere, new_recovery_codes, spare_factor_added]
 )
-def test_other_changes_end_none(two, coordinator, change):
+def test_other_changes_end_none(two, coordinator, manager, signed_in, change):
+    other = signed_in(manager)
     change(coordinator)
-    assert all(is_signed_in(client) for client in two)
+    change(manager)
+    assert all(is_signed_in(client) for client in (*two, other))
+
+
+def test_whoever_removes_a_spare_factor_of_their_own_keeps_the_browser_in_hand(two, coordinator):
+    here, there = two
+    remove_in(here, coordinator, of=coordinator)
+    assert is_signed_in(here)
+    assert not is_signed_in(there)
+
+
+def test_a_factor_that_a_colleague_removes_ends_all_and_none_of_the_colleague_s(
+    two, coordinator, manager, signed_in
+):
+    theirs = signed_in(manager)
+    remove_in(theirs, manager, of=coordinator)
+    assert not any(is_signed_in(client) for client in two)
+    assert is_signed_in(theirs)
+
+
+def remove_in(client, user, *, of):
+    """Takes a factor `of` somebody away, in a request of the user's browser."""
+    factor = Authenticator.objects.create(user=of, type="webauthn", data={"name": "Spare"})
+    request = RequestFactory().get("/")
+    request.user, request.session = user, client.session
+    with request_context(request):
+        factor.delete()
+
+
+def test_a_sign_in_through_a_socket_has_no_address(coordinator):
+    request = RequestFactory().get("/", REMOTE_ADDR="", HTTP_USER_AGENT="Fire\0fox" + "x" * 5_000)
+    request.session = SessionStore()
+    user_logged_in.send(type(coordinator), request=request, user=coordinator)
+    request.session.save()
+    row = StaffSession.objects.get(pk=stored_key(request.session.session_key))
+    assert row.address is None
+    assert row.device.startswith("Firefoxxx")
+    assert len(row.device) == LONGEST_DEVICE
 
 
 def test_changing_one_s_password_ends_the_others_and_keeps_the_browser_in_hand(two, coordinator):

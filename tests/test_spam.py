@@ -12,7 +12,7 @@ from post_office.models import Email
 
 from consultations import spam
 from consultations.models import ConsultationRequest, SubmissionCount
-from consultations.spam import Sending, suspicions
+from consultations.spam import Sending, Suspicion, suspicions
 from consultations.views import FORM_SALT
 from tests.pages import Page
 
@@ -181,18 +181,20 @@ def test_an_address_is_its_own_and_begins_anew_every_hour(practice, send, time_m
 
 
 @pytest.mark.parametrize(
-    "addresses",
+    ("addresses", "neighbour"),
     [
-        [f"203.0.113.{number}" for number in range(41)],
-        [f"2001:db8:7:{number:x}::1" for number in range(41)],
+        ([f"203.0.113.{number * 6}" for number in range(41)], "203.0.112.7"),
+        ([f"2001:db8:7:{number * 1600:x}::1" for number in range(41)], "2001:db8:6::1"),
     ],
     ids=["IPv4", "IPv6"],
 )
-def test_the_forty_first_request_from_a_network_is_set_aside(addresses):
-    found = [reasons(Sending(address=address)) for address in addresses]
+def test_the_forty_first_request_from_a_network_is_set_aside(addresses, neighbour):
+    found = [suspicions(Sending(address=address), PLAIN) for address in addresses]
 
     assert found[:40] == [[]] * 40
-    assert found[40] == ["Many requests from one network within an hour."]
+    reason = "Many requests from one network within an hour."
+    assert found[40] == [Suspicion(reason, is_certain=True)]
+    assert reasons(Sending(address=neighbour)) == []
 
 
 @pytest.mark.parametrize("address", [None, "127.0.0.1", "::1", "not an address"], ids=str)
@@ -252,8 +254,10 @@ def test_no_address_is_stored_in_clear(practice, send):
 def test_old_counts_are_forgotten_and_the_present_ones_kept(practice, send, time_machine):
     time_machine.move_to("2026-11-16T16:30:00Z", tick=False)
     send("203.0.113.7")
-    time_machine.move_to("2026-11-16T19:00:01Z", tick=False)
+    time_machine.move_to("2026-11-16T18:00:00Z", tick=False)
     send("203.0.113.7")
+    assert spam.forget_old_counts() == 0
 
+    time_machine.shift(1)
     assert spam.forget_old_counts() == 2
     assert SubmissionCount.objects.count() == 2

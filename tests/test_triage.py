@@ -148,7 +148,7 @@ def test_being_in_contact_stops_the_first_response_clock_once(a_request, coordin
     with time_machine.travel(first + timedelta(days=1), tick=False):
         triage.move(request, "booked", by=coordinator)
 
-    assert stored(request).first_response_at == first
+    assert stored(request).first_response_at == stored(request).last_contact_at == first
 
 
 def test_trying_to_reach_without_a_contact_does_not_stop_the_clock(a_request, coordinator):
@@ -173,7 +173,7 @@ def slower_acts(request, by):
 def test_the_slower_of_two_is_told_who_was_first_and_overwrites_nothing(
     a_request, coordinator, colleague, act
 ):
-    request = a_request(status="new")
+    _, request = a_request(status="spam"), a_request(status="new")
     on_the_screen = stored(request)
     triage.claim(request, by=colleague)
     triage.move(request, "attempting", by=colleague)

@@ -80,14 +80,6 @@ def _note_sign_out(sender, request, user, **kwargs):
     request.has_signed_out = True  # headers.py then has the browser forget.
 
 
-def _own_session(user):
-    """The session of the request in hand, if it is this user's own."""
-    request = context.request
-    if request is not None and getattr(request, "user", None) == user:
-        return request.session
-    return None
-
-
 def _remember_before(sender, instance, raw=False, **kwargs):
     instance.opened_with_before = (
         None if raw else sender.objects.filter(pk=instance.pk).values_list(*OPENED_WITH).first()
@@ -114,7 +106,8 @@ def _end_when_roles_changed(sender, instance, action, reverse, pk_set, **kwargs)
 def _end_when_factor_removed(sender, instance, **kwargs):
     """Who removes one of their own keeps the browser in hand; recovery codes are no factor."""
     if instance.type != Authenticator.Type.RECOVERY_CODES:
-        end_all(instance.user_id, but=_own_session(instance.user))
+        # Of the request in hand; when a colleague does it, it is none of this account's.
+        end_all(instance.user_id, but=getattr(context.request, "session", None))
 
 
 def watch(user_model):
