@@ -21,36 +21,12 @@ from tests.backups import (
     RECIPIENT,
     backup,
     everything,
-    fill_site,
     opened,
     restore,
-    use_folders,
-    write_identity,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def site(settings, tmp_path):
-    """Folders of this test's own, and a recipient."""
-    use_folders(settings, tmp_path)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "backups"
-
-
-@pytest.fixture
-def key_file(tmp_path):
-    return write_identity(tmp_path)
-
-
-@pytest.fixture
-def full(a_request, procedure, coordinator, signed_in):
-    """The first of some requests on a site that has everything."""
-    return fill_site(a_request, coordinator, signed_in)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_folders")]
+pytest_plugins = ["tests.backups"]
 
 
 # --- What is in it ----------------------------------------------------------------------------
