@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
 
-from practice.backups import BackupError, archive, files, making, record, tables
+from practice.backups import BackupError, archive, files, making, record, settling, tables
 from practice.operations.key_rotation import whose
 from practice.operations.maintenance import AnotherIsRunning, alone
 from practice.operations.progress import Progress
@@ -48,6 +48,12 @@ class Command(BaseCommand):
             recipients = making.recipients()
             folder, names = self.target(to, keep, bool(recipients))
             tables.applied_migrations(connection)
+            if settling.is_between(files.stores()):
+                raise BackupError(
+                    "A restore was cut off here, and not all files belong to the rows. Start the "
+                    "worker, which puts its files in order within a minute, or run the restore "
+                    "again. No backup was written."
+                )
             with alone(on_wait=self.say_waiting) as go_on, record.noted(self.stderr.write) as warn:
                 making.refuse_a_full_disk(folder)
                 path, contents = self.write(folder, names, recipients, go_on)
