@@ -31,7 +31,8 @@ def settle(stores):
 
     May be cut off at any step, and begun anew. Raises OSError when files cannot be moved.
     """
-    connection.close_if_unusable_or_obsolete()
+    if connection.connection is not None and not connection.is_usable():
+        connection.close()  # Lost on the way; there may be another by now.
     with marks.alone(), transaction.atomic():
         is_in_place = marks.is_made()
         for store in stores.values():
