@@ -1,10 +1,12 @@
-"""Backups for tests: a pair of keys, the commands, and what is in a backup."""
+"""Backups for tests: a pair of keys, the commands, what is in a backup; and, as fixtures, a site
+with folders of its own."""
 
 import io
 import tarfile
 from datetime import UTC, datetime
 
 import pyrage
+import pytest
 from auditlog.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.files.base import ContentFile
@@ -108,3 +110,29 @@ def everything():
 
 def put_file(alias, name, content):
     storages[alias].save(name, ContentFile(content))
+
+
+# --- Fixtures, for modules that name this one among their plugins ----------------------------
+
+
+@pytest.fixture
+def own_folders(settings, tmp_path):
+    """Folders of this test's own, and a recipient."""
+    use_folders(settings, tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where backups go."""
+    return tmp_path / "backups"
+
+
+@pytest.fixture
+def key_file(tmp_path):
+    return write_identity(tmp_path)
+
+
+@pytest.fixture
+def full(own_folders, a_request, procedure, coordinator, signed_in):
+    """The first of some requests on a site that has everything."""
+    return fill_site(a_request, coordinator, signed_in)

@@ -15,7 +15,7 @@ from django.core.files.base import ContentFile
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-pytest.register_assert_rewrite("tests.two_servers")  # Fixtures of some modules only.
+pytest.register_assert_rewrite("tests.two_servers", "tests.backups")  # Fixtures of some modules.
 
 PASSWORD = "correct horse battery staple"
 DRAWING = (

@@ -17,40 +17,22 @@ from practice.operations import health
 from tests.backups import (
     backup,
     everything,
-    fill_site,
     forged,
     opened,
     put_file,
     restore,
-    use_folders,
-    write_identity,
 )
 from tests.unreadable import spoil
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_folders")]
+pytest_plugins = ["tests.backups"]
 REQUEST = "consultations_consultationrequest"
 
 
-@pytest.fixture(autouse=True)
-def site(settings, tmp_path):
-    use_folders(settings, tmp_path)
-
-
 @pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "backups"
-
-
-@pytest.fixture
-def key_file(tmp_path):
-    return write_identity(tmp_path)
-
-
-@pytest.fixture
-def full(a_request, procedure, coordinator, signed_in):
-    first = fill_site(a_request, coordinator, signed_in)
-    triage.add_note(first, "MARK-note", by=coordinator)
-    return first
+def full(full, coordinator):
+    triage.add_note(full, "MARK-note", by=coordinator)
+    return full
 
 
 def made(folder):

@@ -15,21 +15,16 @@ from practice.management.commands.run_worker import Command
 from practice.models import JobRun
 from practice.operations import background, health
 from practice.operations.health import HEARTBEAT
-from tests.backups import backup, restore, use_folders, write_identity
+from tests.backups import backup, restore
 
 pytestmark = pytest.mark.django_db(transaction=True)
+pytest_plugins = ["tests.backups"]
 LIST = "/admin/practice/jobrun/"
 
 
 @pytest.fixture(autouse=True)
-def site(settings, tmp_path, practice):
-    use_folders(settings, tmp_path)
+def site(own_folders, settings, practice):
     settings.BACKUP_EVERY_HOURS = 24
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "backups"
 
 
 def noted():
@@ -183,14 +178,14 @@ def test_staff_see_it_on_the_first_page_and_nobody_can_have_the_worker_run_it(
 # --- After a restore --------------------------------------------------------------------------
 
 
-def test_a_restored_site_has_no_record_of_the_jobs_of_the_lost_one(folder, tmp_path):
+def test_a_restored_site_has_no_record_of_the_jobs_of_the_lost_one(folder, key_file):
     """The backup holds its own run as one that has not ended: it would show as cut off."""
     old = timezone.now() - timedelta(days=90)
     JobRun.objects.create(job="backup", started_at=old, finished_at=old, succeeded_at=old)
     JobRun.objects.create(job="retention", started_at=old, failures=3, last_error="x")
     path = backup(folder)
 
-    restore(path, write_identity(tmp_path), replace=True)
+    restore(path, key_file, replace=True)
 
     assert not JobRun.objects.exists()
     assert health.backup() == "ok"

@@ -23,39 +23,15 @@ from tests.backups import (
     NASTY,
     backup,
     everything,
-    fill_site,
     forged,
     opened,
     put_file,
     restore,
-    use_folders,
-    write_identity,
 )
 from tests.dump import places_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def site(settings, tmp_path):
-    """Folders of this test's own, and a recipient."""
-    use_folders(settings, tmp_path)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "backups"
-
-
-@pytest.fixture
-def key_file(tmp_path):
-    return write_identity(tmp_path)
-
-
-@pytest.fixture
-def full(a_request, procedure, coordinator, signed_in):
-    """The first of some requests on a site that has everything."""
-    return fill_site(a_request, coordinator, signed_in)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_folders")]
+pytest_plugins = ["tests.backups"]
 
 
 def wipe():
@@ -308,7 +284,7 @@ def test_a_restore_that_fails_on_the_way_leaves_everything_as_it_was(
         insert = tables.insert
         monkeypatch.setattr(tables, "insert", lambda c, t, rows: insert(c, t, rows[1:]))
     elif broken == "files":
-        monkeypatch.setattr(restoring.files.Folder, "digest", lambda self, name: "other")
+        monkeypatch.setattr(restoring.files.Folder, "digest_of_new", lambda self, name: "other")
     else:
         monkeypatch.setattr(restoring.files.Folder, "finish", lambda self: None)  # Never reached.
         monkeypatch.setattr(restoring, "_compare_files", lambda *args: [("files", 0, False)])

@@ -1,110 +1,453 @@
-"""A restore that is cut off at its worst moments, and is run again."""
+"""A restore that is killed at its worst moments: rows and files belong together afterwards, and
+nobody who was erased is back, not even for a moment."""
 
-from contextlib import suppress
+import itertools
+import json
 
 import pytest
+from django.db import connection
+
+from tests.backups import IDENTITY, RECIPIENT
+from tests.processes import a_site, visit
+
+pytestmark = pytest.mark.processes
+# Somebody who will be erased and somebody who stays, each with a photograph; pictures in two
+# folders.
+PEOPLE = """
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
-from django.core.management import CommandError
+from PIL import Image
+from consultations import photos
+from consultations.models import ConsultationRequest
+for folder in ("portraits", "pages"):
+    storages["default"].save(f"{folder}/of-the-backup.webp", ContentFile(b"picture"))
+for name in ("Erase Me", "Stays Here"):
+    request = ConsultationRequest.objects.create(full_name=name, email="a@example.com")
+    photos.add(request, [("Front", Image.new("RGB", (40, 30), "red"))], by="Maria")
+"""
+SINCE = """
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from PIL import Image
+from consultations import photos, privacy
+from consultations.models import ConsultationRequest
+gone = ConsultationRequest.objects.get(full_name="Erase Me")
+answer = gone.photos.get().stored_as
+privacy.erase(gone, reason="Asked for it", by="Maria")
+later = ConsultationRequest.objects.create(full_name="Came Later", email="b@example.com")
+photos.add(later, [("Front", Image.new("RGB", (40, 30), "blue"))], by="Maria")
+storages["default"].save("portraits/since.webp", ContentFile(b"since"))
+"""
+EVERYTHING = """
+from django.db import connection
+from consultations import photos
+from consultations.models import Photo
+from practice.backups import files, tables
+from practice.encryption import DecryptionError
+def cannot_be_read(photo):
+    try:
+        return not photos.read(photo).startswith(b"\\xff\\xd8")
+    except DecryptionError:
+        return True
+kept, _ = tables.of(connection)
+answer = {
+    "rows": {
+        table.name: [str(row) for batch in tables.rows(connection, table) for row in batch]
+        for table in kept
+    },
+    "files": {
+        f"{alias}/{name}": files.store(alias).digest(name)
+        for alias in files.ALIASES for name in files.store(alias).names()
+    },
+    "cannot be read": [photo.pk for photo in Photo.objects.all() if cannot_be_read(photo)],
+}
+"""
+RESTORE = """
+import io, os, pathlib, signal
+from django.core.management import call_command
+from practice.backups import files, restoring, settling, tables
 
-from consultations import privacy
-from practice.backups import files, restoring
-from practice.management.commands.restore import Command
-from tests.backups import backup, fill_site, restore, use_folders, write_identity
-from tests.dump import places_of
+def die(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
 
-pytestmark = pytest.mark.django_db(transaction=True)
+def die_at_rename(number, within):
+    renames = []
+    def swap_or_die(self, real=getattr(files.Folder, within)):
+        def rename(path, target, rename=pathlib.Path.rename):
+            renames.append(path)
+            return die() if len(renames) > number else rename(path, target)
+        usual, pathlib.Path.rename = pathlib.Path.rename, rename
+        try:
+            return real(self)
+        finally:
+            pathlib.Path.rename = usual
+    setattr(files.Folder, within, swap_or_die)
+
+exec(trick)
+out = io.StringIO()
+call_command("restore", path, identity=identity, replace=True, stdout=out, stderr=out)
+answer = out.getvalue()
+"""
+WORKER = """
+from practice.backups import settling
+settling.clear_up()
+"""
+# What people do on a site that should not be open.
+UPLOADS = """
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from PIL import Image
+from consultations import photos
+from consultations.models import ConsultationRequest
+stays = ConsultationRequest.objects.get(full_name="Stays Here")
+photos.add(stays, [("Left", Image.new("RGB", (40, 30), "green"))], by="Maria")
+storages["default"].save("portraits/after-the-restart.webp", ContentFile(b"after"))
+"""
+BACKUP = """
+import io, pathlib
+from django.core.management import call_command
+call_command("backup", to=pathlib.Path(folder), stdout=io.StringIO(), stderr=io.StringIO())
+"""
+TWO_AT_ONCE = """
+other = files.store("private").held()
+other.__enter__()
+"""
+REFUSES_TO_DELETE = """
+from practice.backups import files
+def refuse(path):
+    raise PermissionError(13, "Permission denied", str(path))
+files.shutil.rmtree = refuse
+"""
+LOST = """
+from django.db import OperationalError, connection, connections
+def lose():
+    if connection.vendor == "postgresql":
+        with connections.create_connection("default").cursor() as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+    else:
+        raise OperationalError("disk I/O error")
+os.sync = lose
+"""
+AND_STAYS_AWAY = """
+asked = []
+def away(stores, settle=settling.settle):
+    asked.append(stores)
+    if len(asked) > 1:
+        raise OperationalError("away")
+    return settle(stores)
+settling.settle = away
+"""
+FAILS_TO_MIGRATE = """
+def fail(*args, **kwargs):
+    raise RuntimeError("a patient's name")
+restoring.call_command = fail
+"""
+LEFT_OVERS = """
+from practice.backups import files
+answer = sorted(
+    str(each.relative_to(store.root))
+    for store in files.stores().values() for name in files.NOT_OURS
+    for each in store.root.glob(f"{name}/**/*")
+)
+"""
+OLDER = "0006_counted_by_arrival"
 
 
-@pytest.fixture(autouse=True)
-def site(settings, tmp_path):
-    use_folders(settings, tmp_path)
+@pytest.fixture(scope="module")
+def site():
+    with a_site(connection.vendor == "postgresql") as site:
+        site.environment["BACKUP_RECIPIENTS"] = RECIPIENT
+        (site.folder / "identity.txt").write_text(str(IDENTITY))
+        site.ask(PEOPLE)
+        yield site
+
+
+def backup(site):
+    folder = site.folder / "backups"
+    before = set(folder.glob("practice-*"))
+    site.manage("backup", "--to", str(folder))
+    (made,) = set(folder.glob("practice-*")) - before
+    return made
+
+
+def restore(site, path, trick=""):
+    """What the command says. `trick` is done in its process before."""
+    identity = str(site.folder / "identity.txt")
+    return site.ask(RESTORE, path=str(path), identity=identity, trick=trick)
+
+
+def is_killed(site, path, trick):
+    """Whether it came so far, and did not end."""
+    try:
+        restore(site, path, trick)
+    except AssertionError as error:
+        return "Traceback" not in str(error) or pytest.fail(str(error))
+    return False
+
+
+def complaint(site, path, trick):
+    """What the command says when it fails."""
+    with pytest.raises(AssertionError) as refused:
+        restore(site, path, trick)
+    text = str(refused.value)
+    assert "CommandError: " in text, text
+    return text[text.rindex("CommandError: ") :]
+
+
+@pytest.fixture(scope="module")
+def made(site):
+    return backup(site)
 
 
 @pytest.fixture
-def full(a_request, procedure, coordinator, signed_in):
-    return fill_site(a_request, coordinator, signed_in)
+def since(site, made):
+    """A site that went on after the backup: what is in it, and the file of who was erased."""
+    site.ask("from consultations.models import ErasureReceipt as E; E.objects.all().delete()")
+    restore(site, made)
+    assert "Erase Me" in str(site.ask(EVERYTHING))
+    site.erased = site.ask(SINCE)
+    return site.ask(EVERYTHING)
 
 
-def names():
-    return {alias: list(files.store(alias).names()) for alias in files.ALIASES}
+def is_as(site, before):
+    """Whether everything is as before, and nothing more than that is there."""
+    assert before["cannot be read"] == []
+    return site.ask(EVERYTHING) == before and site.ask(LEFT_OVERS) == []
 
 
-class Killed(BaseException):
-    pass
+def is_restored(site):
+    """Whether there is what was backed up, and of nobody who was erased since anything at all."""
+    now = site.ask(EVERYTHING)
+    return (
+        "Stays Here" in str(now["rows"])
+        and not {"Erase Me", "Came Later"} & set(str(now["rows"]).split("'"))
+        and not list(site.folder.glob(f"**/{site.erased}"))
+        and {"default/pages/of-the-backup.webp"} <= set(now["files"])
+        and "default/portraits/since.webp" not in now["files"]
+        and now["cannot be read"] == []
+    )
 
 
-def kill(monkeypatch, where, name):
-    """As SIGKILL at the call of `name`: no clean-up of files runs; the database rolls back."""
+def media(site):
+    """What /readyz says of the files."""
+    site.serve(workers=1)
+    try:
+        return json.loads(visit(site, "/readyz").content)["media"]
+    finally:
+        site.stop()
 
-    def dies(*args, **kwargs):
-        raise Killed
 
-    monkeypatch.setattr(where, name, dies)
-    monkeypatch.setattr(files.Folder, "undo", lambda self: None)
+# --- Before its one commit ---------------------------------------------------------------------
 
 
-def test_killed_there_and_run_again_in_vain_the_files_of_before_are_not_lost(
-    full, tmp_path, monkeypatch
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "tables.set_last_numbers = die",  # All rows are written.
+        "after_restore._erase_again = die",
+        "restoring.marks.make = die",
+        "os.sync = die",  # The files are swapped.
+    ],
+)
+def test_killed_before_the_commit_nothing_was_changed(site, made, since, moment):
+    assert is_killed(site, made, f"from consultations.data_rights import after_restore\n{moment}")
+
+    assert site.ask(EVERYTHING)["rows"] == since["rows"]
+    site.ask(WORKER)
+    assert is_as(site, since)
+
+
+def test_killed_at_any_step_of_the_swap_the_files_of_before_come_back(site, made, since):
+    for number in itertools.count():
+        if not is_killed(site, made, f"die_at_rename({number}, 'swap')"):
+            break
+        assert site.ask(EVERYTHING)["rows"] == since["rows"]
+        site.ask(WORKER)
+        assert is_as(site, since), number
+    assert number >= 9
+    assert is_restored(site)
+
+
+def test_killed_while_that_is_put_in_order_it_is_put_in_order_the_next_time(site, made, since):
+    for number in (0, 1, 3, 5, 7):
+        assert is_killed(site, made, "os.sync = die")
+        assert is_killed(site, made, f"die_at_rename({number}, 'undo')")
+        site.ask(WORKER)
+        assert is_as(site, since), number
+
+
+@pytest.mark.parametrize("number", [1, 3, 4, 8])
+def test_what_is_stored_after_that_is_not_lost(site, made, since, number):
+    """Though nobody should have opened the site: a machine that starts again opens it."""
+    assert is_killed(site, made, f"die_at_rename({number}, 'swap')")
+    site.ask(UPLOADS)
+
+    site.ask(WORKER)
+
+    now = site.ask(EVERYTHING)
+    assert since["files"].items() <= now["files"].items()
+    assert "default/portraits/after-the-restart.webp" in now["files"]
+    assert len(now["files"]) == len(since["files"]) + 2
+    assert now["cannot be read"] == []
+    assert site.ask(LEFT_OVERS) == []
+
+
+def test_a_site_that_starts_then_says_so_and_its_worker_mends_it(site, made, since):
+    assert is_killed(site, made, "os.sync = die")
+
+    assert media(site) == "a restore was cut off: the worker puts its files in order"
+    with pytest.raises(AssertionError, match="Start the worker, which puts its files in order"):
+        site.ask(BACKUP, folder=str(site.folder / "backups"))
+    site.manage("run_worker", "--once")
+
+    assert media(site) == "ok"
+    assert site.ask(EVERYTHING)["files"] == since["files"]
+
+
+def test_run_again_it_ends_well(site, made, since):
+    assert is_killed(site, made, "die_at_rename(2, 'swap')")
+
+    said = restore(site, made)
+
+    assert "1 requests had been erased since, and were erased again." in said
+    assert is_restored(site)
+    assert site.ask(LEFT_OVERS) == []
+
+
+def test_two_at_once_are_refused(site, made, since):
+    said = complaint(site, made, TWO_AT_ONCE)
+
+    assert "Another restore is at work in" in said
+    assert "Nothing was changed." in said
+    assert is_as(site, since)
+
+
+# --- After its one commit ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "restoring._let_go = die",
+        "die_at_rename(0, 'finish')",
+        "die_at_rename(1, 'finish')",
+        "die_at_rename(3, 'finish')",
+        "files.shutil.rmtree = die",
+    ],
+)
+def test_killed_after_the_commit_nobody_erased_is_back_and_the_worker_ends_it(
+    site, made, since, moment
 ):
-    path = backup(tmp_path / "backups")
-    key_file = write_identity(tmp_path)
-    storages["private"].save("since.bin", ContentFile(b"a patient's photograph since"))
-    before = names()
-    with monkeypatch.context() as m:
-        kill(m, restoring, "_compare_files")
-        with pytest.raises(Killed):
-            restore(path, key_file, replace=True)
-    with monkeypatch.context() as m:
+    assert is_killed(site, made, moment)
 
-        def full_disk(*a):
-            raise OSError(28, "No space left on device")
-
-        m.setattr(restoring, "_fill", full_disk)
-        with pytest.raises(CommandError):
-            restore(path, key_file, replace=True)
-    assert names() == before
+    assert is_restored(site)
+    assert site.ask(LEFT_OVERS) != []
+    site.ask(WORKER)
+    assert is_restored(site)
+    assert site.ask(LEFT_OVERS) == []
 
 
-@pytest.mark.parametrize("step", ["forget_prepared_pages", "erase_again"])
-def test_cut_off_after_the_commit_and_run_again_who_was_erased_since_stays_erased(
-    full, a_request, tmp_path, monkeypatch, step
-):
-    person = a_request(full_name="Erase Me")
-    path = backup(tmp_path / "backups")
-    key_file = write_identity(tmp_path)
-    privacy.erase(person, reason="Asked for it", by="Maria")
-    with monkeypatch.context() as m:
+def test_killed_after_the_commit_the_site_is_well(site, made, since):
+    assert is_killed(site, made, "restoring._let_go = die")
 
-        def dies(*args):
-            raise Killed
-
-        m.setattr(Command, step, dies)
-        with pytest.raises(Killed):
-            restore(path, key_file, replace=True)
-    said = restore(path, key_file, replace=True)
-    assert places_of("Erase Me") == set(), said
+    assert media(site) == "ok"
 
 
-def test_one_erasure_that_fails_does_not_bring_the_others_back(
-    full, a_request, tmp_path, monkeypatch
-):
-    people = [a_request(full_name=f"Erase Me {n}") for n in range(2)]
-    path = backup(tmp_path / "backups")
-    key_file = write_identity(tmp_path)
-    for each in people:
-        privacy.erase(each, reason="Asked for it", by="Maria")
-    real, asked = privacy.erase, []
-    with monkeypatch.context() as m:
+def test_files_of_before_that_cannot_be_deleted_are_said_with_what_is_in_place(site, made, since):
+    said = complaint(site, made, REFUSES_TO_DELETE)
 
-        def first_fails(*a, **k):
-            asked.append(1)
-            if len(asked) == 1:
-                raise OSError("once")
-            return real(*a, **k)
+    assert "The backup is in place, with all that belongs to it, and you may open the site." in said
+    assert "could not be deleted, patients' photographs among them" in said
+    assert ".thrown-away: Permission denied. Mend that: the worker tries again" in said
+    assert is_restored(site)
+    with pytest.raises(AssertionError, match="left could not be put in order or deleted"):
+        site.ask(REFUSES_TO_DELETE + WORKER)
+    site.ask(WORKER)
+    assert site.ask(LEFT_OVERS) == []
 
-        m.setattr(privacy, "erase", first_fails)
-        with suppress(CommandError):
-            restore(path, key_file, replace=True)
-    restore(path, key_file, replace=True)
-    assert places_of("Erase Me") == set()
+
+def test_stopped_after_the_commit_it_does_not_say_that_nothing_was_changed(site, made, since):
+    stopped = "def stop(path): raise KeyboardInterrupt\nfiles.shutil.rmtree = stop"
+    said = complaint(site, made, stopped)
+
+    assert "The backup is in place" in said
+    assert "Nothing was changed" not in said
+    assert is_restored(site)
+
+
+# --- A database that goes away -----------------------------------------------------------------
+
+
+def test_a_connection_that_is_lost_at_the_last_moment_changes_nothing(site, made, since):
+    said = complaint(site, made, LOST)
+
+    assert "The database did not go on, or could not be reached (OperationalError)" in said
+    assert "Nothing was changed. Then run the restore again." in said
+    assert is_as(site, since)
+
+
+def test_what_cannot_be_told_is_left_as_it_is_and_said(site, made, since):
+    said = complaint(site, made, LOST + AND_STAYS_AWAY)
+
+    assert "could not tidy up after itself. Nothing is lost" in said
+    assert "Do not open the site. Mend the cause, then run the restore again, with --re" in said
+    assert "Nothing was changed" not in said
+    site.ask(WORKER)
+    assert is_as(site, since)
+
+
+# --- An older backup, which is migrated --------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def older(site, made):
+    """A backup that an older version made of the same people."""
+    site.ask("from consultations.models import ErasureReceipt as E; E.objects.all().delete()")
+    restore(site, made)
+    site.manage("migrate", "consultations", OLDER, "--verbosity=0")
+    path = backup(site)
+    site.manage("migrate", "--verbosity=0")
+    site.erased = site.ask(SINCE)
+    return path
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "tables.set_last_numbers = die",
+        "restoring.call_command = die",
+        "after_restore._erase_again = die",
+        "die_at_rename(2, 'swap')",
+        "os.sync = die",
+    ],
+)
+def test_an_older_one_that_is_killed_has_changed_nothing(site, older, moment):
+    before = site.ask(EVERYTHING)
+    assert is_killed(site, older, f"from consultations.data_rights import after_restore\n{moment}")
+
+    assert site.ask(EVERYTHING)["rows"] == before["rows"]
+    site.ask(WORKER)
+    assert is_as(site, before)
+
+    assert "Migrated to the state of this version." in restore(site, older)
+    assert is_restored(site)
+
+
+def test_an_older_one_that_is_killed_after_the_commit_is_migrated_and_nobody_is_back(site, older):
+    assert is_killed(site, older, "restoring._let_go = die")
+
+    site.manage("migrate", "--check")
+    assert is_restored(site)
+
+
+def test_an_older_one_that_cannot_be_migrated_changes_nothing_and_says_what_helps(site, older):
+    before = site.ask(EVERYTHING)
+    said = complaint(site, older, FAILS_TO_MIGRATE)
+
+    assert "could not be brought to the state of this version of the site (RuntimeError" in said
+    assert "Nothing was changed. Install the version that made the backup" in said
+    assert "a patient's name" not in said
+    assert is_as(site, before)

@@ -3,23 +3,24 @@
 A backup is older than the database that it replaces. Whoever was erased in between would be
 back; their receipts name nobody, but a digest of the reference finds them again.
 
-The receipts are committed together with the restored rows: whatever cuts a restore off after
-that, the next one finds them, and erases again who is back.
+It is paid before anybody sees the restored rows, in the state of this version: there is no
+moment in which somebody who was erased is back.
 """
 
 import hashlib
 import logging
 from dataclasses import dataclass, field
 
-from django.db import DatabaseError, connection, transaction
+from django.contrib.contenttypes.models import ContentType
+from django.db import DatabaseError, transaction
 
-from practice.backups import tables
+from practice.backups import BackupError
 from practice.operations.background import DATABASE_AWAY
 
 from .. import privacy
-from ..models import ConsultationRequest, ErasureReceipt
+from ..models import ConsultationRequest, ErasureReceipt, Photo
 
-# The columns of the first version: before and after, the table may be older than its model.
+# The columns of the first version: the table that is replaced may be older than its model.
 COLUMNS = ("reference_digest", "erased_at", "reason", "counts", "by_name")
 
 logger = logging.getLogger(__name__)
@@ -27,11 +28,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class ErasedAgain:
-    """How many went, and the references of those that a legal hold or an error has kept."""
+    """How many went, the references of those that a legal hold has kept, and (storage alias,
+    name) of the files that belonged to those that went."""
 
     number: int = 0
     held: list = field(default_factory=list)
-    failed: list = field(default_factory=list)
+    files: list = field(default_factory=list)
 
 
 def receipts():
@@ -43,22 +45,27 @@ def receipts():
         return []
 
 
-def keep(receipts):
-    """Adds those that the restored database has not. Belongs into the restore's transaction."""
-    if not receipts:
-        return
-    rows = tables.models_of(connection).get_model("consultations", "ErasureReceipt").objects
-    here = set(rows.values_list("reference_digest", "erased_at"))
-    rows.bulk_create(
-        rows.model(**each)
+def pay(receipts):
+    """Adds the receipts that the restored database has not, and erases whoever has one.
+
+    Raises BackupError when one cannot be erased: then nobody may see the restored rows.
+    """
+    ContentType.objects.clear_cache()  # The restored ones may have other numbers.
+    _keep(receipts)
+    return _erase_again()
+
+
+def _keep(receipts):
+    here = set(ErasureReceipt.objects.values_list("reference_digest", "erased_at"))
+    ErasureReceipt.objects.bulk_create(
+        ErasureReceipt(**each)
         for each in receipts
         if (each["reference_digest"], each["erased_at"]) not in here
     )
 
 
-def erase_again():
-    """Erases the restored requests that have a receipt. One that fails keeps no other."""
-    result = ErasedAgain()
+def _erase_again():
+    result, failed = ErasedAgain(), []
     erased = {receipt.reference_digest: receipt for receipt in ErasureReceipt.objects.all()}
     if not erased:
         return result
@@ -67,6 +74,7 @@ def erase_again():
         if receipt is None:
             continue
         request = ConsultationRequest.objects.defer("message").get(pk=pk)
+        names = list(Photo.objects.filter(request=pk).values_list("stored_as", flat=True))
         try:
             privacy.erase(request, reason=receipt.reason, by=receipt.by_name)
         except privacy.Held:
@@ -75,7 +83,13 @@ def erase_again():
             raise
         except Exception:
             logger.exception("A request that had been erased could not be erased again.")
-            result.failed.append(reference)
+            failed.append(reference)
         else:
             result.number += 1
+            result.files += [("private", name) for name in names]
+    if failed:
+        raise BackupError(
+            f"Could not be erased again, though erased since the backup: {', '.join(failed)}. The "
+            "log says why. docs/backup.md, “When somebody cannot be erased again”, says what to do."
+        )
     return result

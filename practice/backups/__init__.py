@@ -2,9 +2,9 @@
 
 `contents` and `making` write it, `archive` encrypts and reads it, `restoring` checks it and
 puts it in place; `tables` reads and writes rows alike on SQLite and PostgreSQL, `files` does
-the same for folders and object storage; `marks` tells how far a restore came that was cut off;
-`record` notes that one was made. docs/backup.md is
-the operator's side of it.
+the same for folders and object storage; `schema` keeps rows out of sight until they are complete;
+`marks` tells how far a restore came that was cut off, and `settling` puts in order what it left;
+`record` notes that one was made. docs/backup.md is the operator's side of it.
 """
 
 from practice.operations.background import JobFailed
@@ -12,3 +12,7 @@ from practice.operations.background import JobFailed
 
 class BackupError(JobFailed):
     """Says in words what is wrong with a backup, and what to do. Never holds a stored value."""
+
+
+class NotAsBefore(BackupError):
+    """A restore did not end well, and “Nothing was changed” would not be true."""

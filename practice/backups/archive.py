@@ -46,24 +46,41 @@ class _Pulled:
         return bytes(taken)
 
 
+class _Written:
+    """A file that keeps the error of a write: the encryption has only its words."""
+
+    def __init__(self, file):
+        self.file, self.error = file, None
+
+    def write(self, data):
+        try:
+            return self.file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self):
+        self.file.flush()
+
+
 def write(file, recipients, members):
     """Writes `members`, an iterable of (name, size, chunks of bytes), to a binary file.
 
     `recipients` are age public keys; with none of them the archive stays readable. What
-    `members` raises comes through as it is.
+    `members` and the file raise comes through as it is.
     """
     if not recipients:
         for chunk in _tar(members):
             file.write(chunk)
         return
     keys = [pyrage.x25519.Recipient.from_str(each) for each in recipients]
-    pulled = _Pulled(_tar(members))
+    pulled, written = _Pulled(_tar(members)), _Written(file)
     try:
-        pyrage.encrypt_io(pulled, file, keys)
+        pyrage.encrypt_io(pulled, written, keys)
     except pyrage.EncryptError:
-        if pulled.error is None:
-            raise
-        raise pulled.error from None
+        if error := pulled.error or written.error:
+            raise error from None
+        raise
 
 
 def _tar(members):

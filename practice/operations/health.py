@@ -21,6 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from post_office.models import STATUS, Email
 
+from ..backups import files, settling
 from ..backups.record import BACKUP
 from ..media import stored_files
 from ..models import JobRun
@@ -91,7 +92,9 @@ def _names_of_migrations():
 
 
 def _media():
-    """Whether pictures and photographs can be stored."""
+    """Whether pictures and photographs can be stored, and belong to the rows."""
+    if settling.is_between(files.stores()):
+        return settling.CUT_OFF
     troubles = (stored_files.trouble(storages[alias], alias) for alias in ("default", "private"))
     return next(filter(None, troubles), "ok")
 

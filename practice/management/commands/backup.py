@@ -1,6 +1,6 @@
 """One encrypted file with the whole database and all pictures (docs/backup.md)."""
 
-import errno
+import fcntl
 import itertools
 import os
 import re
@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,14 +17,16 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
 
-from practice.backups import BackupError, archive, files, making, record, tables
+from practice.backups import BackupError, archive, files, making, record, settling, tables
+from practice.operations.background import DATABASE_AWAY
 from practice.operations.key_rotation import whose
 from practice.operations.maintenance import AnotherIsRunning, alone
 from practice.operations.progress import Progress
 
 NAME = re.compile(r"practice-\d{8}T\d{6}Z\.tar(\.age)?")
 UNFINISHED = ".part"
-A_DAY = 24 * 60 * 60
+A_MINUTE, A_DAY = 60, 24 * 60 * 60
+NOT_WRITTEN = "No backup was written, and no older one was deleted."
 
 
 class Command(BaseCommand):
@@ -49,6 +52,8 @@ class Command(BaseCommand):
             folder, names = self.target(to, keep, bool(recipients))
             tables.applied_migrations(connection)
             with alone(on_wait=self.say_waiting) as go_on, record.noted(self.stderr.write) as warn:
+                refuse_half_a_restore()
+                delete_what_was_cut_off(folder)
                 making.refuse_a_full_disk(folder)
                 path, contents = self.write(folder, names, recipients, go_on)
                 self.report(path, contents, recipients)
@@ -57,6 +62,10 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         except AnotherIsRunning:
             raise CommandError("Another backup or a key rotation is running.") from None
+        except DATABASE_AWAY:
+            raise CommandError(
+                f"The database cannot be reached, or did not go on. {NOT_WRITTEN}"
+            ) from None
         if keep:
             self.delete_older(folder, keep)
 
@@ -92,8 +101,8 @@ class Command(BaseCommand):
             unfinished.rename(path)
         except BaseException as error:
             unfinished.unlink(missing_ok=True)
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                raise BackupError("The disk is full. No backup was written.") from None
+            if isinstance(error, OSError):
+                raise BackupError(in_words(error, folder)) from None
             raise
         descriptor = os.open(folder, os.O_RDONLY)
         os.fsync(descriptor)  # The name as well.
@@ -142,9 +151,43 @@ class Command(BaseCommand):
         ours = sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name))
         for path in ours[:-keep]:
             path.unlink()
-        for path in folder.glob(f".practice-*{UNFINISHED}"):  # Of a run that was killed.
-            if time.time() - path.stat().st_mtime > A_DAY:
-                path.unlink()
+
+
+def refuse_half_a_restore():
+    if settling.is_between(files.stores()):
+        raise BackupError(
+            "A restore was cut off here, and not all files belong to the rows. Start the worker, "
+            "which puts its files in order within a minute, or run the restore again. "
+            f"{NOT_WRITTEN}"
+        )
+
+
+def delete_what_was_cut_off(folder):
+    """Whoever writes a backup holds a lock on it, which the system takes from a killed process."""
+    for path in folder.glob(f".practice-*{UNFINISHED}"):
+        age = time.time() - path.stat().st_mtime
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            except OSError:  # A disk of another machine, which knows no such locks.
+                is_left = age > A_DAY
+            else:
+                is_left = age > A_MINUTE  # A younger one may not be locked yet.
+            if is_left:
+                path.unlink(missing_ok=True)
+
+
+def in_words(error, folder):
+    if error.errno in files.FULL:
+        return (
+            f"No room is left in {folder}. {NOT_WRITTEN} Free some, lower --keep, or choose "
+            "another --to."
+        )
+    why = error.strerror or (error if error.errno is None else type(error).__name__)
+    place = f"{error.filename}: " if error.filename else ""
+    return f"The backup could not be made: {place}{str(why).rstrip('.')}. {NOT_WRITTEN}"
 
 
 def names_of_now(ending):
@@ -166,6 +209,8 @@ def begin(folder, names):
         except FileExistsError:
             continue
         if not path.exists():
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return path, unfinished, descriptor
         os.close(descriptor)
         unfinished.unlink()

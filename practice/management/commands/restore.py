@@ -1,11 +1,11 @@
 """Checks a backup, and puts it in place of what is here (docs/backup.md)."""
 
+import signal
 import sys
-from functools import partial
+import threading
 from pathlib import Path
 
 from django.core.cache import cache
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_datetime
 from post_office.models import STATUS, Email
@@ -22,11 +22,6 @@ authenticator apps that were sealed under it cannot be read. They are kept as th
 key turns up, put it at the end of FIELD_ENCRYPTION_KEYS and restart.
 Links that patients have go on working; where the site would show one again, it cannot.
 Who cannot sign in with their app: docs/backup.md, “When the encryption keys are lost”."""
-
-UNFINISHED = """\
-The backup is in place, but what has to be done after that was not finished: people who had been
-erased since may be back. Do not open the site. Mend the cause, then run the restore again, with
---replace: it knows whom to erase."""
 
 
 class Command(BaseCommand):
@@ -49,6 +44,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, file, identity, check, replace, without_keys, **options):
+        if threading.current_thread() is threading.main_thread():
+            # Puts back what was there before it goes.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
             keys = self.identities(identity, file)
             with file.open("rb") as opened:
@@ -61,7 +59,10 @@ class Command(BaseCommand):
         except BackupError as error:
             raise CommandError(str(error)) from None
         except OSError as error:
-            raise CommandError(f"{error.filename or file}: {error.strerror}") from None
+            raise CommandError(
+                f"{error.filename or file}: {error.strerror or 'cannot be read'}. "
+                f"{restoring.UNCHANGED}"
+            ) from None
 
     def identities(self, source, file):
         if source is None:
@@ -77,20 +78,26 @@ class Command(BaseCommand):
         return found
 
     def restore(self, file, keys, found):
-        keep_receipts = partial(after_restore.keep, after_restore.receipts())
-        self.tell(restoring.restore(file, keys, found, self.progress, keep_receipts))
-        try:
-            if restoring.is_older_than_the_code(found):
-                call_command("migrate", verbosity=0)
-                self.stdout.write("Migrated to the state of this version.")
-            self.forget_prepared_pages()
-            self.erase_again()
-        except BaseException:
-            self.stderr.write(UNFINISHED)
-            raise
+        receipts = after_restore.receipts()
+        erased = after_restore.ErasedAgain()
+
+        def owed():
+            nonlocal erased
+            raise_version()
+            erased = after_restore.pay(receipts)
+            return erased.files
+
+        report, trouble = restoring.restore(file, keys, found, self.progress, owed)
+        cache.clear()  # Pages know by the content's version that they are old; this frees room.
+        self.tell(report)
+        if restoring.is_older_than_the_code(found):
+            self.stdout.write("Migrated to the state of this version.")
+        self.tell_erased(erased)
         self.tell_what_is_left()
         if found.sealed.number_unread and found.missing_keys:
             self.stdout.write(WITHOUT_KEYS)
+        if trouble:
+            raise BackupError(trouble)
 
     def progress(self, what, total, unit=""):
         return Progress(self.stderr, what, total, unit)
@@ -126,22 +133,13 @@ class Command(BaseCommand):
             self.stdout.write(f"  {what:<42}{number:>12,}  {state}")
         self.stdout.write("Restored. Every row and every file equals the backup.")
 
-    def forget_prepared_pages(self):
-        raise_version()
-        cache.clear()
-
-    def erase_again(self):
-        done = after_restore.erase_again()
-        if done.number:
+    def tell_erased(self, erased):
+        if erased.number:
             self.stdout.write(
-                f"{done.number} requests had been erased since, and were erased again."
+                f"{erased.number} requests had been erased since, and were erased again."
             )
-        for reference in done.held:
+        for reference in erased.held:
             self.stdout.write(f"{reference} had been erased since, and is under a legal hold.")
-        if done.failed:
-            raise BackupError(
-                f"Could not be erased again: {', '.join(done.failed)}. The log says why."
-            )
 
     def tell_what_is_left(self):
         waiting = Email.objects.filter(status__in=(STATUS.queued, STATUS.requeued)).count()

@@ -19,6 +19,7 @@ from consultations.figures import kept_figures, reminders
 from consultations.privacy import apply_retention
 from consultations.staff_work import leavers
 from practice.accounts.sessions import clear_ended
+from practice.backups import settling
 from practice.backups.record import BACKUP
 from practice.editing.scheduling import publish_due
 from practice.media.unused_pictures import delete_unused
@@ -44,6 +45,12 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 # What there is to do besides mail, which comes before these in every round.
 JOBS = (
+    Job(
+        "clear up after a restore",
+        "Puts files in order that a restore left which was cut off.",
+        Every(MINUTE),
+        settling.clear_up,
+    ),
     Job(
         "publish what is due",
         "Puts scheduled pages and drafts on the site at their time.",
