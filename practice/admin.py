@@ -222,8 +222,9 @@ class RoleAdmin(ConfirmedAdmin, GroupAdmin):
 class SecondFactorAdmin(ConfirmedAdmin, admin.ModelAdmin):
     """To see who has one, and to take away a lost one. Secrets are not shown."""
 
-    list_display = ["user", "type", "created_at", "last_used_at"]
+    list_display = ["user", "kind", "created_at", "last_used_at"]
     list_select_related = ["user"]
+    when_empty = "Nobody has set one up yet. Who signs in next is asked to."
     fields = list_display
 
     def has_add_permission(self, request):
@@ -244,6 +245,11 @@ class SecondFactorAdmin(ConfirmedAdmin, admin.ModelAdmin):
     def get_queryset(self, request):
         """Recovery codes go with the last factor, and are no factor."""
         return super().get_queryset(request).exclude(type=Authenticator.Type.RECOVERY_CODES)
+
+    @admin.display(description="kind", ordering="type")
+    def kind(self, factor):
+        words = factor.get_type_display()
+        return f"{words} “{factor}”" if factor.type == Authenticator.Type.WEBAUTHN else words
 
     def delete_model(self, request, obj):
         take_away(obj, by=request.user)
