@@ -53,6 +53,6 @@ class PracticeAdminSite(AdminSite):
 
 
 def _overview():
-    for app in apps.get_app_configs():
+    for app in reversed(list(apps.get_app_configs())):
         for name, *labels in getattr(app, "overview", ()):
             yield from ((name, label) for label in labels)

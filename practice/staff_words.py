@@ -121,8 +121,13 @@ def use():
         options.verbose_name, options.verbose_name_plural = one, many
         for name, words in fields.items():
             options.get_field(name).verbose_name = words
+    LogEntry.__str__ = _entry
     for (label, name), words in CHOICES.items():
         setattr(apps.get_model(label), f"get_{name}_display", _shown(name, words))
+
+
+def _entry(entry):
+    return f"{entry.get_action_display()}: {entry.object_repr}"
 
 
 def _shown(name, words):

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.urls import reverse
-from django.utils import timezone
 
 from practice.models import Practice
 from practice.operations import health
@@ -44,13 +43,14 @@ class Part:
 
     def shown_to(self, user):
         is_well = self.health == "ok"
+        may_look = self.address and user.has_perm(self.permission)
         return {
             "name": self.name,
             "is_well": is_well,
             "state": "Working" if is_well else self.when_not,
             "matter": "" if is_well else self.health,
             "advice": "" if is_well else self.whom_to_tell,
-            "link": reverse(self.address) if self.address and user.has_perm(self.permission) else "",
+            "link": reverse(self.address) if may_look else "",
         }
 
 
@@ -96,7 +96,6 @@ def machinery(user):
     if settings.BACKUP_EVERY_HOURS:
         parts.append(Part("Backup", health.backup(), "Late", ASK_ABOUT_A_JOB))
     return [part.shown_to(user) for part in parts]
-
 
 
 def late(user, practice):

@@ -19,7 +19,6 @@ def labelled(cells, headers):
             yield cell
             continue
         is_empty = format_html(" data-empty") if cell.endswith(EMPTY) else ""
-        rest = mark_safe(cell[3:])  # noqa: S308 (as the admin made it)
-        yield format_html(
-            '{}{} data-label="{}"{}', mark_safe(begins), is_empty, capfirst(header["text"]), rest
-        )
+        begins, rest = map(mark_safe, (begins, cell[3:]))  # As the admin made it.
+        label = capfirst(header["text"])
+        yield format_html('{}{} data-label="{}"{}', begins, is_empty, label, rest)
