@@ -229,7 +229,7 @@ class StaffAdmin(ConfirmedAdmin, PlainFields, UserAdmin):
 
     @admin.display(description="password")
     def new_password(self, user):
-        return format_html('<a href="../password/">Set a new password</a>') if user.pk else "–"
+        return format_html('<a href="{}">Set a new password</a>', "../password/")
 
     @admin.display(description="name", ordering="first_name")
     def full_name(self, user):

@@ -1,6 +1,6 @@
 """The record of who changed and who looked: to be read, by nobody to be written."""
 
-from auditlog import admin as stock
+from auditlog import admin as stock  # noqa: F401 (registers, to be replaced)
 from auditlog.models import LogEntry
 from auditlog.registry import auditlog
 from auditlog.render import get_field_verbose_name
@@ -12,6 +12,8 @@ from django.utils.text import capfirst
 
 from practice.editing.read_only_admin import ReadOnlyAdmin
 from practice.staff_words import ChoicesInOurWords
+
+from . import audit_changes
 
 admin.site.unregister(LogEntry)
 
@@ -74,4 +76,4 @@ class AuditAdmin(ReadOnlyAdmin, admin.ModelAdmin):
 
     @admin.display(description="changes")
     def changes_in_full(self, entry):
-        return stock.LogEntryAdminMixin().msg(entry) or "–"
+        return audit_changes.table(entry)

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from ..mail_addresses import AddressField
 from ..media.pictures import PictureField
 from ..publishing import Publishable
-from .picture_input import PictureInput
+from .picture_input import PictureInput, StoredFileInput
 from .stale_edits import StaleEdits
 from .version_admin import VersionedAdmin
 
@@ -38,6 +38,7 @@ PLAIN_WIDGETS = {
     },
     models.DateField: {"widget": forms.DateInput({"type": "date"}, "%Y-%m-%d")},
     models.EmailField: {"form_class": AddressField},
+    models.FileField: {"widget": StoredFileInput},
     PictureField: {"widget": PictureInput},
     models.TextField: {"form_class": ProseField},
     models.TimeField: {"widget": forms.TimeInput({"type": "time"}, "%H:%M")},

@@ -8,10 +8,13 @@ from ..media import renditions
 HIDDEN = "One is on file. Nobody can see it, since no consent for it is in force on a live page."
 
 
-class PictureInput(AdminFileWidget):
+class StoredFileInput(AdminFileWidget):
     initial_text = "Now"
     input_text = "Replace it with"
     clear_checkbox_label = "Remove it"
+
+
+class PictureInput(StoredFileInput):
     # Off for a picture whose address answers nobody.
     can_be_seen = True
 
@@ -37,9 +40,6 @@ class Thumbnail:
         self.file, self.url = file, file.url
 
     def __str__(self):
-        return self.file.name
-
-    def __html__(self):
         width, height = renditions.size(self.file.name)
         smallest = renditions.widths(width)[0]
         name = renditions.name_of(self.file.name, smallest, "jpg")

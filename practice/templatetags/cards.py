@@ -18,7 +18,7 @@ def labelled(cells, headers):
         if begins not in BEGINNINGS or "action-checkbox" in cell[:40]:
             yield cell
             continue
-        is_empty = format_html(" data-empty") if cell.endswith(EMPTY) else ""
+        is_empty = mark_safe(" data-empty") if cell.endswith(EMPTY) else ""
         begins, rest = map(mark_safe, (begins, cell[3:]))  # As the admin made it.
         label = capfirst(header["text"])
         yield format_html('{}{} data-label="{}"{}', begins, is_empty, label, rest)
