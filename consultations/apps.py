@@ -13,6 +13,14 @@ class ConsultationsConfig(AppConfig):
     sealed_text = (("consultations.ConsultationRequest", "sealed_link", ""),)
     places = ("consultations.photos.StoredPhotos", "consultations.patient_page.private_link.Links")
 
+    overview = (
+        (
+            "Requests",
+            "consultations.ConsultationRequest",
+            "consultations.ReplyTemplate",
+            "consultations.ErasureReceipt",
+        ),
+    )
     # How staff call what an unreadable value belongs to.
     known_as = (
         ("consultations.ConsultationRequest", "reference"),

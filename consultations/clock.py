@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils import timezone
+
 from practice.hours import NeverOpen, add_working_minutes, working_minutes_between
 from practice.models import Practice
 from practice.templatetags.text import wall_clock

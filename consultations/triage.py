@@ -161,7 +161,7 @@ def record_contact(request, channel, outcome, *, by, note="", follow_up_on=None)
         if to != was:
             record(request, Event.Kind.MOVED, by, from_status=was, to_status=to)
         if follow_up_on:
-            record(request, Event.Kind.FOLLOW_UP, by, f"Follow up on {follow_up_on:%d %b %Y}")
+            record(request, Event.Kind.FOLLOW_UP, by, f"Follow up on {_in_words(follow_up_on)}")
         return ContactAttempt.objects.create(
             request=request, event=event, channel=channel, outcome=outcome
         )
@@ -174,8 +174,12 @@ def follow_up(request, on, *, by):
     with transaction.atomic():
         seen = {"status": request.status, "follow_up_on": request.follow_up_on}
         update_as_seen(request, seen, follow_up_on=on)
-        words = f"Follow up on {on:%d %b %Y}" if on else "Follow-up cleared"
+        words = f"Follow up on {_in_words(on)}" if on else "Follow-up cleared"
         record(request, Event.Kind.FOLLOW_UP, by, words)
+
+
+def _in_words(day):
+    return f"{day:%b} {day.day}, {day.year}"
 
 
 def merge(request, into, *, by):

@@ -7,11 +7,16 @@ from allauth.mfa import admin as stock_factors  # noqa: F401 (registers, to be r
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm
-from django.contrib.auth.models import Group
+from django.contrib.auth.forms import AdminPasswordChangeForm, UserCreationForm
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.forms import CheckboxSelectMultiple, ModelMultipleChoiceField
 from django.http import HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.text import capfirst
 
 from .accounts.second_factor import take_away
 from .accounts.session_pages import sign_out_everywhere
@@ -150,8 +155,23 @@ def may_touch(person, account):
     return account is None or not account.is_superuser or person.is_superuser
 
 
+# Django's own speak of users, groups and this site's login.
+ACCOUNT_HELP = {
+    "username": "What they type to sign in. Letters, digits and @ . + - _",
+    "is_active": "Turn this off instead of deleting the account of somebody who left.",
+    "is_staff": "Without this nobody gets into the admin.",
+    "groups": "A role decides what somebody sees and may do. docs/roles.md lists it.",
+    "is_superuser": "Every page, every request, every account. For one or two people.",
+}
+VERBS = {"view": "look at", "add": "add", "change": "change", "delete": "delete"}
+
+
 class StaffPasswordForm(AdminPasswordChangeForm):
     """A password that somebody else sets: its owner is told."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields.pop("usable_password", None)  # Everybody here has a password.
 
     def save(self, commit=True):
         user = super().save(commit)
@@ -160,16 +180,19 @@ class StaffPasswordForm(AdminPasswordChangeForm):
 
 
 @admin.register(User)
-class StaffAdmin(ConfirmedAdmin, UserAdmin):
+class StaffAdmin(ConfirmedAdmin, PlainFields, UserAdmin):
     """Permissions come with roles. Only a superuser makes superusers or touches their accounts."""
 
     actions = [sign_out_everywhere]
     change_password_form = StaffPasswordForm
-    formfield_overrides = PlainFields.formfield_overrides
+    change_user_password_template = "admin/staff_password.html"  # noqa: S105 (a template)
+    add_form = UserCreationForm
+    add_form_template = "admin/staff_add.html"
+    add_fieldsets = ((None, {"fields": ("username", "password1", "password2")}),)
     filter_horizontal = []
     list_display = ["username", "full_name", "email", "roles", "is_active", "last_login"]
     fieldsets = (
-        (None, {"fields": ("username", "password")}),
+        (None, {"fields": ("username", "new_password")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
         (
             "Roles",
@@ -187,8 +210,13 @@ class StaffAdmin(ConfirmedAdmin, UserAdmin):
         return super().get_queryset(request).prefetch_related("groups")
 
     def get_readonly_fields(self, request, obj=None):
-        dates = ("last_login", "date_joined")
-        return dates if request.user.is_superuser else (*dates, "is_superuser")
+        shown = ("new_password", "last_login", "date_joined")
+        if not request.user.is_superuser:
+            shown += ("is_superuser",)
+        return super().get_readonly_fields(request, obj) + shown
+
+    def get_form(self, request, obj=None, **kwargs):
+        return super().get_form(request, obj, **{"help_texts": ACCOUNT_HELP, **kwargs})
 
     def has_change_permission(self, request, obj=None):
         return super().has_change_permission(request, obj) and self._may_touch(request, obj)
@@ -211,6 +239,10 @@ class StaffAdmin(ConfirmedAdmin, UserAdmin):
                 "account/email/address_changed", obj, {"by": str(request.user)}, email=before
             )
 
+    @admin.display(description="password")
+    def new_password(self, user):
+        return format_html('<a href="{}">Set a new password</a>', "../password/")
+
     @admin.display(description="name", ordering="first_name")
     def full_name(self, user):
         return user.get_full_name()
@@ -225,17 +257,43 @@ for model in (Authenticator, EmailAddress, Group):
     admin.site.unregister(model)
 
 
+class PermissionField(ModelMultipleChoiceField):
+    def label_from_instance(self, permission):
+        verb, _, rest = permission.codename.partition("_")
+        kind = capfirst(permission.content_type.name)
+        if verb in VERBS and rest == permission.content_type.model:
+            return f"{kind}: {VERBS[verb]}"
+        return f"{kind}: {permission.name.removeprefix('Can ')}"
+
+
 @admin.register(Group)
 class RoleAdmin(ConfirmedAdmin, GroupAdmin):
     filter_horizontal = []
+
+    def formfield_for_manytomany(self, db_field, request=None, **kwargs):
+        """What a role may allow here, in words; what other roles hold stays to be chosen."""
+        if db_field.name == "permissions":
+            admins = self.admin_site._registry
+            inlines = {inline.model for each in admins.values() for inline in each.inlines}
+            kinds = ContentType.objects.get_for_models(*inlines.union(admins)).values()
+            held = Permission.objects.filter(group__isnull=False)
+            kwargs["queryset"] = (
+                Permission.objects.filter(Q(content_type__in=kinds) | Q(pk__in=held))
+                .select_related("content_type")
+                .order_by("content_type__app_label", "content_type__model", "codename")
+            )
+            kwargs["form_class"] = PermissionField
+            kwargs["widget"] = CheckboxSelectMultiple
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
 
 @admin.register(Authenticator)
 class SecondFactorAdmin(ConfirmedAdmin, admin.ModelAdmin):
     """To see who has one, and to take away a lost one. Secrets are not shown."""
 
-    list_display = ["user", "type", "created_at", "last_used_at"]
+    list_display = ["user", "kind", "created_at", "last_used_at"]
     list_select_related = ["user"]
+    when_empty = "Nobody has set one up yet. Who signs in next is asked to."
     fields = list_display
 
     def has_add_permission(self, request):
@@ -256,6 +314,11 @@ class SecondFactorAdmin(ConfirmedAdmin, admin.ModelAdmin):
     def get_queryset(self, request):
         """Recovery codes go with the last factor, and are no factor."""
         return super().get_queryset(request).exclude(type=Authenticator.Type.RECOVERY_CODES)
+
+    @admin.display(description="kind", ordering="type")
+    def kind(self, factor):
+        words = factor.get_type_display()
+        return f"{words} “{factor}”" if factor.type == Authenticator.Type.WEBAUTHN else words
 
     def delete_model(self, request, obj):
         take_away(obj, by=request.user)

@@ -21,14 +21,22 @@ class PracticeConfig(AppConfig):
         ("post_office.Email", "html_message", "sealed-link-"),
     )
 
+    # Where the admin's overview shows what (practice/admin_site.py).
+    overview = (
+        ("Pages", "practice.Surgeon", "practice.Location", "practice.Closure", "practice.Practice"),
+        ("Staff", "practice.User", "auth.Group", "mfa.Authenticator"),
+        ("Behind the scenes", "auditlog.LogEntry", "post_office.Email", "practice.JobRun"),
+    )
+
     def ready(self):
-        from . import audit
+        from . import audit, staff_words
         from .accounts import sessions
         from .caching import content_version
         from .editing import revisions
         from .operations import migration_safety
         from .publishing import Publishable
 
+        staff_words.use()
         audit.register()
         migration_safety.watch()
         content_version.watch()

@@ -268,7 +268,7 @@ class Closure(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.reason}, {self.first_day:%d %b %Y}"
+        return f"{self.reason}, {self.first_day:%b} {self.first_day.day}, {self.first_day.year}"
 
 
 class Surgeon(Publishable):

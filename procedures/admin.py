@@ -12,7 +12,7 @@ from practice.editing.content_admin import (
 )
 
 from . import editorial
-from .admin_forms import ProcedureForm, SourceFormSet
+from .admin_forms import CaseForm, ProcedureForm, SourceFormSet
 from .models import (
     BeforeAfterCase,
     Category,
@@ -63,6 +63,7 @@ class PerformanceInline(RowsInline):
 
 class CaseInline(PartsInline):
     model = BeforeAfterCase
+    form = CaseForm
     classes = ["collapse"]
     fieldsets = (
         (

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from practice.publishing import Publishable
 
 from . import editorial
-from .models import MARKDOWN, Procedure
+from .models import MARKDOWN, BeforeAfterCase, Procedure
 
 LIVE = (Publishable.Status.PUBLISHED, Publishable.Status.SCHEDULED)
 
@@ -35,6 +35,17 @@ class SourceFormSet(forms.BaseInlineFormSet):
         super().clean()
         if self.instance.status in LIVE and not self.remaining():
             raise ValidationError(f"Add a source. {editorial.REQUIRED['sources']}")
+
+
+class CaseForm(forms.ModelForm):
+    """Shows the pictures on file as far as patients may see them: consent binds staff as well."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.instance.before:
+            is_visible = BeforeAfterCase.objects.shows(self.instance.before.name)
+            for name in ("before", "after"):
+                self.fields[name].widget.can_be_seen = is_visible
 
 
 class ProcedureForm(forms.ModelForm):

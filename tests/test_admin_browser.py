@@ -171,6 +171,6 @@ def test_one_tick_ticks_the_page(page, sign_in, coordinator, inbox):
 def test_signing_out(page, sign_in, coordinator, inbox):
     sign_in(page, coordinator)
     page.goto("/admin/")
-    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="Sign out").click()
     page.goto(REQUESTS)
     assert "/staff/login/" in page.url

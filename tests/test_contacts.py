@@ -139,7 +139,7 @@ def test_a_contact_can_plan_the_next_one(a_request, coordinator):
     )
 
     assert stored(request).follow_up_on == date(2026, 12, 1)
-    assert request.events.get(kind="follow_up").summary == "Follow up on 01 Dec 2026"
+    assert request.events.get(kind="follow_up").summary == "Follow up on Dec 1, 2026"
 
 
 def test_a_contact_without_a_plan_keeps_the_old_one(a_request, coordinator):
@@ -187,7 +187,7 @@ def test_an_open_request_has_a_day_of_its_next_step(a_request, coordinator, stat
     assert stored(request).follow_up_on is None
 
     lines = request.events.filter(kind="follow_up")
-    assert [each.summary for each in lines] == ["Follow up on 01 Dec 2026", "Follow-up cleared"]
+    assert [each.summary for each in lines] == ["Follow up on Dec 1, 2026", "Follow-up cleared"]
     assert {each.by for each in lines} == {coordinator}
 
 

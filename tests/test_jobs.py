@@ -216,7 +216,9 @@ def test_managers_see_how_each_job_fares(listed, signed_in, manager):
     assert "Erases requests that were kept for their time" in page
     assert "builtins.OSError" in page
     assert "2 times in a row" in page
-    assert "Look here" in signed_in(manager).get("/admin/").content.decode()
+    overview = signed_in(manager).get("/admin/").content.decode()
+    assert "Failed</span>" in overview
+    assert "Tell whoever runs the server what stands here." in overview
 
 
 def test_a_manager_has_a_job_run_now_and_that_is_recorded(listed, work, signed_in, manager):

@@ -9,13 +9,13 @@ from django.db import transaction
 from django.urls import reverse
 
 from practice.models import Practice, User
+from practice.templatetags.text import date_words
 
 from .. import triage
 from ..choices import Status
 from ..models import ConsultationRequest
 from ..patient_page import consent_changes
 from ..staff_work import record_forms, staff_acts, staff_forms
-from ..templatetags.triage import date_words
 
 
 @dataclass(frozen=True)

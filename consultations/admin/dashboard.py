@@ -1,23 +1,58 @@
 """What the admin's first page says: today's work, and for those who may see them, figures."""
 
+from dataclasses import dataclass
+
 from django.conf import settings
 from django.urls import reverse
-from django.utils import timezone
 
 from practice.editing import refusals
-from practice.models import Practice, Surgeon
+from practice.models import Practice
 from practice.operations import health
-from practice.publishing import Publishable
-from procedures.models import Procedure
 
 from .. import clock
 from ..figures import kept_figures
 from ..models import ConsultationRequest
-from . import drawings, inbox
+from . import drawings, editors_desk, inbox
 
 SHOWN = ("late", "due-today", "follow-up", "from-patients", "unassigned", "mine", "todo")
 TONES = {"late": "bad", "due-today": "warn", "follow-up": "warn", "from-patients": "warn"}
 LATE_SHOWN = 8
+# Whom to tell, and what it means until then (docs/handbook.md, “What the lights mean”).
+ASK_FOR_THE_WORKER = (
+    "Tell whoever runs the server: the background worker has to be started. Until then no email "
+    "leaves and no page goes live on time; nothing is lost."
+)
+ASK_ABOUT_MAIL = (
+    "Tell whoever runs the server that email does not leave. Nothing is lost. Call patients who "
+    "wait for an answer."
+)
+ASK_ABOUT_A_JOB = "Tell whoever runs the server what stands here."
+MAIL_LIST = ("post_office.view_email", "admin:post_office_email_changelist")
+JOB_LIST = ("practice.view_jobrun", "admin:practice_jobrun_changelist")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that works by itself; `health` says “ok” or what is the matter with it."""
+
+    name: str
+    health: str
+    when_not: str
+    whom_to_tell: str
+    permission: str = ""
+    address: str = ""
+
+    def shown_to(self, user):
+        is_well = self.health == "ok"
+        may_look = self.address and user.has_perm(self.permission)
+        return {
+            "name": self.name,
+            "is_well": is_well,
+            "state": "Working" if is_well else self.when_not,
+            "matter": "" if is_well else self.health,
+            "advice": "" if is_well else self.whom_to_tell,
+            "link": reverse(self.address) if may_look else "",
+        }
 
 
 def overview(user):
@@ -28,7 +63,8 @@ def overview(user):
         "late": late(user, practice),
         "figures": figures() if user.has_perm("consultations.view_report") else None,
         "refused": refusals.waiting(user),
-        "reviews": reviews(user),
+        "drafts": editors_desk.drafts(user),
+        "reviews": editors_desk.reviews(user),
     }
 
 
@@ -48,27 +84,26 @@ def today(user):
         }
         for key in SHOWN
     ]
-    return {"figures": numbers, "machinery": machinery()}
+    return {"figures": numbers, "machinery": machinery(user)}
 
 
-def machinery():
-    """(what, state, is well) of the worker, the mail queue, the jobs and what is done daily."""
-    parts = [
-        ("Background worker", health.worker()),
-        ("Mail queue", health.mail()),
-        ("Background jobs", health.jobs()),
-    ]
+def machinery(user):
+    """What works by itself, each with its state in one word, and if it does not work what is
+    the matter, whom to tell, and where this person can see more."""
+    parts = [Part("Background worker", health.worker(), "Stopped", ASK_FOR_THE_WORKER)]
+    parts.append(Part("Mail queue", health.mail(), "Late", ASK_ABOUT_MAIL, *MAIL_LIST))
+    parts.append(Part("Background jobs", health.jobs(), "Failed", ASK_ABOUT_A_JOB, *JOB_LIST))
     if settings.SELF_TEST:
-        parts.append(("Self test of the form", health.self_test()))
+        parts.append(Part("Self test of the form", health.self_test(), "Failed", ASK_ABOUT_A_JOB))
     if settings.BACKUP_EVERY_HOURS:
-        parts.append(("Backup", health.backup()))
-    return [{"name": name, "state": state, "is_well": state == "ok"} for name, state in parts]
+        parts.append(Part("Backup", health.backup(), "Late", ASK_ABOUT_A_JOB))
+    return [part.shown_to(user) for part in parts]
 
 
 def late(user, practice):
     """The requests that wait longest beyond their promise, as far as the person may see them."""
     if not user.has_perm("consultations.view_consultationrequest"):
-        return []
+        return None
     view = inbox.BY_KEY["late"]
     moment = inbox.Moment.of(user)
     seen = ConsultationRequest.objects.visible_to(user).select_related("procedure", "owner")
@@ -106,24 +141,3 @@ def figures():
         ],
         "chart": drawings.weeks(values["weeks"]),
     }
-
-
-def reviews(user):
-    """Pages whose review is overdue, for those who can do something about it."""
-    day = timezone.localdate()
-    overdue = []
-    for model, permission, name in (
-        (Procedure, "procedures.change_procedure", "procedures_procedure"),
-        (Surgeon, "practice.change_surgeon", "practice_surgeon"),
-    ):
-        if user.has_perm(permission):
-            pages = model.objects.filter(review_due__lt=day, status=Publishable.Status.PUBLISHED)
-            overdue += [
-                {
-                    "name": page.name,
-                    "due": page.review_due,
-                    "link": reverse(f"admin:{name}_change", args=[page.pk]),
-                }
-                for page in pages.only("name", "review_due").order_by("review_due")
-            ]
-    return overdue

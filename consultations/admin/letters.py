@@ -1,6 +1,7 @@
 """Reply templates, and the receipts that stay behind when somebody's data is erased."""
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin
 
 from practice.editing.read_only_admin import ReadOnlyAdmin
@@ -30,3 +31,17 @@ class ReplyTemplateAdmin(admin.ModelAdmin):
 @admin.register(ErasureReceipt)
 class ErasureReceiptAdmin(ReadOnlyAdmin, admin.ModelAdmin):
     list_display = ["erased_at", "reason", "by_name"]
+    fields = ["erased_at", "reason", "by_name", "erased", "reference_digest"]
+    when_empty = "Nobody’s data has been erased yet."
+
+    @admin.display(description="what was erased")
+    def erased(self, receipt):
+        """In words: the receipt names models, by what Django counts."""
+        named = {
+            model.__name__: model._meta.verbose_name
+            for app in ("auditlog", "post_office", "consultations")
+            for model in apps.get_app_config(app).get_models()
+        }
+        counts = sorted(receipt.counts.items())
+        parts = (f"{number} × {named.get(what, what.lower())}" for what, number in counts)
+        return ", ".join(parts) or "–"

@@ -10,15 +10,13 @@ from django.utils.html import format_html
 from post_office import admin as stock  # Registered first, so that it can be replaced here.
 from post_office.models import STATUS, Attachment, Email, EmailTemplate, Log
 
+from practice.staff_words import ChoicesInOurWords
+from practice.templatetags.text import moment
+
 for model in (Attachment, Email, EmailTemplate, Log):
     admin.site.unregister(model)
 
-BADGES = {
-    STATUS.sent: ("good", "Sent"),
-    STATUS.failed: ("bad", "Failed"),
-    STATUS.queued: ("warn", "Waiting"),
-    STATUS.requeued: ("warn", "Waiting to be tried again"),
-}
+TONES = {STATUS.sent: "good", STATUS.failed: "bad"}
 UNSENT = (STATUS.failed, STATUS.requeued)
 
 
@@ -27,16 +25,28 @@ def send_again(mails) -> int:
     return mails.update(status=STATUS.queued, scheduled_time=None, number_of_retries=None)
 
 
+def badge(row):
+    words = row.get_status_display() or "Draft"
+    return format_html('<span class="badge is-{}">{}</span>', TONES.get(row.status, "warn"), words)
+
+
 class AttemptInline(stock.LogInline):
-    verbose_name = "attempt"
-    verbose_name_plural = "attempts"
-    readonly_fields = fields = ["date", "status", "exception_type", "message"]
+    readonly_fields = fields = ["at", "state", "exception_type", "message"]
+
+    @admin.display(description="when")
+    def at(self, attempt):
+        return moment(attempt.date)
+
+    @admin.display(description="state")
+    def state(self, attempt):
+        return badge(attempt)
 
 
 @admin.register(Email)
 class MailAdmin(admin.ModelAdmin):
     list_display = ["recipients", "subject", "state", "created", "tries", "next_try", "last_error"]
-    list_filter = ["status"]
+    list_filter = [("status", ChoicesInOurWords)]
+    when_empty = "No email was queued yet."
     search_fields = ["to"]
     search_help_text = "The recipient's address, or a part of it."
     show_full_result_count = False
@@ -54,6 +64,10 @@ class MailAdmin(admin.ModelAdmin):
     def has_add_permission(self, request):
         return False
 
+    def has_change_permission(self, request, obj=None):
+        """To send again, from the list; of one mail there is nothing to change."""
+        return obj is None and super().has_change_permission(request)
+
     def has_delete_permission(self, request, obj=None):
         return False
 
@@ -70,10 +84,9 @@ class MailAdmin(admin.ModelAdmin):
     def recipients(self, mail):
         return ", ".join([*mail.to, *mail.cc, *mail.bcc])
 
-    @admin.display(ordering="status")
+    @admin.display(description="state", ordering="status")
     def state(self, mail):
-        tone, words = BADGES.get(mail.status, ("warn", "Draft"))
-        return format_html('<span class="badge is-{}">{}</span>', tone, words)
+        return badge(mail)
 
     @admin.display(ordering="number_of_retries")
     def tries(self, mail):
@@ -82,7 +95,8 @@ class MailAdmin(admin.ModelAdmin):
     @admin.display(ordering="scheduled_time")
     def next_try(self, mail):
         if mail.status in (STATUS.queued, STATUS.requeued):
-            return mail.scheduled_time or "as soon as the worker runs"
+            is_timed = mail.scheduled_time is not None
+            return moment(mail.scheduled_time) if is_timed else "as soon as the worker runs"
         return "–"
 
     @admin.display(description="last error")

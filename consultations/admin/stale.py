@@ -1,7 +1,8 @@
 """What a colleague changed while somebody had the page open, field by field."""
 
+from practice.templatetags.text import day
+
 from ..choices import Status
-from ..templatetags.triage import day
 from . import acts
 
 

@@ -33,7 +33,7 @@ Type = Authenticator.Type
 FEW_CODES = 3
 UNREADABLE_FACTOR = (
     "Codes of the app cannot be checked: the secret of your app can no longer be read. Use a "
-    "recovery code or a passkey, or ask a manager to remove the app under “Authenticators”; then "
+    "recovery code or a passkey, or ask a manager to remove the app under “Second factors”; then "
     "you set it up anew."
 )
 

@@ -15,6 +15,8 @@ from django.contrib.sessions.backends.db import SessionStore as StockStore
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.utils import timezone
+from django.utils.formats import localize
+from django.utils.timezone import localtime
 
 from .. import encryption
 
@@ -46,7 +48,7 @@ class StaffSession(AbstractBaseSession):
         default_permissions = ()  # Nobody edits these.
 
     def __str__(self):
-        return f"Session since {self.started_at:%Y-%m-%d %H:%M} UTC"
+        return f"Signed in {localize(localtime(self.started_at))}"
 
     @classmethod
     def get_session_store_class(cls):

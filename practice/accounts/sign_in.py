@@ -104,6 +104,8 @@ class SignInForm(LoginForm):
         self.fields["login"].label = "User name or email"
         self.fields["login"].widget.attrs = {"autocomplete": "username"}
         del self.fields["password"].widget.attrs["placeholder"]
+        # The page says it under the box, not between the box and its label.
+        self.fields["password"].help_text = ""
 
 
 class ResetForm(ResetPasswordForm):

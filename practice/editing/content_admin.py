@@ -8,7 +8,9 @@ from django.db import models
 from django.utils.html import format_html
 
 from ..mail_addresses import AddressField
+from ..media.pictures import PictureField
 from ..publishing import Publishable
+from .picture_input import PictureInput, StoredFileInput
 from .stale_edits import StaleEdits
 from .version_admin import VersionedAdmin
 
@@ -36,6 +38,8 @@ PLAIN_WIDGETS = {
     },
     models.DateField: {"widget": forms.DateInput({"type": "date"}, "%Y-%m-%d")},
     models.EmailField: {"form_class": AddressField},
+    models.FileField: {"widget": StoredFileInput},
+    PictureField: {"widget": PictureInput},
     models.TextField: {"form_class": ProseField},
     models.TimeField: {"widget": forms.TimeInput({"type": "time"}, "%H:%M")},
     models.URLField: {
@@ -79,6 +83,7 @@ class NamedFormSet(forms.BaseInlineFormSet):
 
 
 class RowsInline(PlainFields, admin.TabularInline):
+    template = "admin/rows_inline.html"
     formset = NamedFormSet
     extra = 1
 

@@ -25,6 +25,7 @@ class JobRunAdmin(ReadOnlyAdmin, admin.ModelAdmin):
     list_display = ["name", "state", "last_start", "took", "trouble", "next_due", "run_now"]
     list_display_links = None
     change_list_template = "admin/practice/jobrun/change_list.html"
+    when_empty = "None has run yet. They begin when the background worker is started."
     fields = ["name", "purpose", "state", "last_start", "took", "last_success", "trouble"]
     fields += ["next_due"]
     ordering = ["job"]
@@ -36,11 +37,6 @@ class JobRunAdmin(ReadOnlyAdmin, admin.ModelAdmin):
             path("<path:object_id>/run/", view, name="practice_jobrun_run"),
             *super().get_urls(),
         ]
-
-    def changelist_view(self, request, extra_context=None):
-        return super().changelist_view(
-            request, {"title": "Background jobs"} | (extra_context or {})
-        )
 
     def get_list_display(self, request):
         may_run = request.user.has_perm("practice.change_jobrun")

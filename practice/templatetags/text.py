@@ -11,6 +11,7 @@ import phonenumbers
 from django import template
 from django.conf import settings
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from markdown_it import MarkdownIt
 
@@ -84,6 +85,60 @@ def to_day(first, last):
 def wall_clock(time):
     """“8:00 AM” for a time of day."""
     return f"{time.hour % 12 or 12}:{time:%M}\N{NO-BREAK SPACE}{time:%p}"
+
+
+@register.filter
+def moment(value):
+    """“Today 9:05 AM”, “Mon Nov 23, 9:05 AM”, “Nov 23, 2025, 9:05 AM” of another year.
+
+    The one way in which the admin says when; practice/formats says it to Django.
+    """
+    return _moment(value, ("Today", "Yesterday"))
+
+
+@register.filter
+def moment_within(value):
+    """The same within a sentence: “promised by yesterday 9:05 AM”."""
+    return _moment(value, ("today", "yesterday"))
+
+
+def _moment(value, near):
+    if value is None:
+        return "–"
+    local, now = timezone.localtime(value), timezone.localtime()
+    days = (now.date() - local.date()).days
+    clock = wall_clock(local).replace(" ", "\N{NO-BREAK SPACE}")
+    if days in (0, 1):
+        words = f"{near[days]} {clock}"
+    elif local.year == now.year:
+        words = f"{local:%a %b}\N{NO-BREAK SPACE}{local.day}, {clock}"
+    else:
+        words = f"{local:%b}\N{NO-BREAK SPACE}{local.day}, {local.year}, {clock}"
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), words)
+
+
+@register.filter
+def day(value, due=None):
+    """“Today”, “Tomorrow”, “Mon Nov 23”; with “overdue” for a day gone by.
+
+    `due` is when it counts as that: for a closed day, the open one after it.
+    """
+    if value is None:
+        return "–"
+    today = timezone.localdate()
+    words = {today: "Today", today + timedelta(days=1): "Tomorrow"}.get(value, date_words(value))
+    if (due or value) < today:
+        words = f"{words}, overdue"
+    elif value < today:
+        words = f"{words}, a closed day"
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), words)
+
+
+def date_words(value):
+    """“Mon Nov 23”, with the year in place of the weekday when it is another one."""
+    if value.year != timezone.localdate().year:
+        return f"{value:%b} {value.day}, {value.year}"
+    return f"{value:%a %b}\N{NO-BREAK SPACE}{value.day}"
 
 
 @register.filter
