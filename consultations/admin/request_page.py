@@ -9,6 +9,7 @@ from practice.models import Practice
 
 from ..choices import OPEN, CloseReason, Status
 from ..models import Consent, ConsultationRequest, Event, Photo, ReplyTemplate
+from ..request_queries import same_address_or_number
 from ..staff_work import staff_forms
 from ..triage import NEXT
 from . import inbox, merging, writing
@@ -78,7 +79,13 @@ def ways_to_reach(row):
             shown,
             reasons.get(staff_forms.Channel.TEXT, ""),
         ),
-        ("email", "Email", f"mailto:{row.email}", row.email, ""),
+        (
+            "email",
+            "Email",
+            row.email and f"mailto:{row.email}",
+            row.email,
+            reasons.get(staff_forms.Channel.EMAIL, ""),
+        ),
     ]
     preferred = [way for way in ways if way[0] == row.contact_method]
     rest = [way for way in ways if way[0] != row.contact_method]
@@ -105,12 +112,9 @@ def do_not_contact(row):
 
 def others(row, user):
     """Other requests with the same e-mail address or number, as far as `user` may see them."""
-    same = Q(email__iexact=row.email)
-    if row.phone:
-        same |= Q(phone=row.phone)
     return (
         ConsultationRequest.objects.visible_to(user)
-        .filter(same)
+        .filter(same_address_or_number(row))
         .exclude(Q(pk=row.pk) | Q(duplicate_of=row))
         .select_related("procedure")
         .defer("message")

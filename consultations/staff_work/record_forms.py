@@ -47,12 +47,17 @@ class CorrectForm(AsShown, ActForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["phone"].widget.input_type = "tel"
+        # Somebody whom staff entered may have a number only; nobody loses an address they gave.
+        self.fields["email"].required = bool(self.row.email)
         for name in CORRECTABLE:
             self.fields[name].widget.attrs["autocomplete"] = "off"
             self.initial.setdefault(name, getattr(self.row, name, ""))
 
     def clean(self):
-        return {"seen": self.seen(), "changes": self.changes(super().clean())}
+        answers = super().clean()
+        if not (answers.get("phone") or answers.get("email") or self.errors):
+            self.add_error("phone", "Keep a number or an address: there is no other way to them.")
+        return {"seen": self.seen(), "changes": self.changes(answers)}
 
     def show_anew(self, row):
         super().show_anew(row)
