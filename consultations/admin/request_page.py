@@ -8,6 +8,7 @@ from django.utils import timezone
 from practice.models import Practice
 
 from ..choices import OPEN, CloseReason, Status
+from ..consents import HEALTH_DATA_SPOKEN
 from ..models import Consent, ConsultationRequest, Event, Photo, ReplyTemplate
 from ..request_queries import same_address_or_number
 from ..staff_work import staff_forms
@@ -25,14 +26,15 @@ def context(row, user, bound=None):
     now = timezone.now()
     inbox.set_promise(row, Practice.current().calendar(), now)
     requests = merging.together(row, user)
+    consents = Consent.objects.filter(request__in=requests)
+    consents = merging.with_origin(consents, requests, row)
     return {
         "row": row,
         "merged": [each for each in requests.values() if each.pk != row.pk],
         "reach": ways_to_reach(row),
         "do_not_contact": do_not_contact(row),
-        "consents": merging.with_origin(
-            Consent.objects.filter(request__in=requests), requests, row
-        ),
+        "consents": consents,
+        "to_ask": health_to_ask(row, consents),
         "photos": merging.with_origin(Photo.objects.filter(request__in=requests), requests, row),
         "others": others(row, user),
         "events": events(requests, row),
@@ -108,6 +110,17 @@ def do_not_contact(row):
     if row.close_reason == CloseReason.WITHDRAWN:
         return "withdrawn by the patient"
     return ""
+
+
+def health_to_ask(row, consents):
+    """The question about health that staff have yet to hear a yes to; None when there is none."""
+    asked = [
+        each.is_given
+        for each in consents
+        if each.request_id == row.pk and each.kind == Consent.Kind.HEALTH_DATA
+    ]
+    is_open_question = row.is_entered_by_staff and not any(asked[-1:])
+    return HEALTH_DATA_SPOKEN.text if is_open_question else None
 
 
 def others(row, user):

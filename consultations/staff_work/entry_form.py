@@ -79,7 +79,7 @@ class EntryForm(ConsultationForm):
         widget=forms.RadioSelect,
         error_messages={"required": "Choose whether somebody still has to get back to them."},
     )
-    is_taken = forms.BooleanField(label="I take it", required=False)
+    is_taken = forms.BooleanField(label="I take it: it is mine from now on", required=False)
     is_confirmed = forms.BooleanField(
         label="Send them a confirmation by email, if they gave an address",
         required=False,
@@ -107,9 +107,9 @@ class EntryForm(ConsultationForm):
         *("origin", "referred_by", "received_at"),
         *("full_name", "preferred_name", "phone", "email"),
         *("is_under_18", "guardian_name", "guardian_relationship"),
+        *("consent_health_data", "procedure", "surgeon", "message"),
         *("contact_method", "best_time", "interpreter_language"),
-        *("may_leave_voicemail", "may_text", "consent_health_data"),
-        *("procedure", "surgeon", "message", "first_reply", "is_taken", "is_confirmed"),
+        *("may_leave_voicemail", "may_text", "first_reply", "is_taken", "is_confirmed"),
     )
 
     def __init__(self, *args, **kwargs):
@@ -143,14 +143,14 @@ class EntryForm(ConsultationForm):
                 Div("guardian_name", "guardian_relationship", css_class="guardian"),
             ),
             Fieldset(
+                "What they would like to discuss",
+                *("consent_health_data", "procedure", "surgeon", "message"),
+            ),
+            Fieldset(
                 "How we may contact them",
                 *("contact_method", "best_time", "interpreter_language"),
                 HTML("<p class='form-note'>Ask in these words, and tick what they say yes to:</p>"),
                 *("may_leave_voicemail", "may_text"),
-            ),
-            Fieldset(
-                "What they would like to discuss",
-                *("consent_health_data", "procedure", "surgeon", "message"),
             ),
             Fieldset("What happens now", "first_reply", "is_taken", "is_confirmed"),
         )

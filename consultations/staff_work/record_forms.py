@@ -96,6 +96,17 @@ class ConsentsForm(AsShown, ActForm):
         self.compare_with(row)
 
 
+class HealthConsentForm(ActForm):
+    """What the patient said when staff asked after they had entered the request."""
+
+    act = "health-consent"
+    is_given = forms.TypedChoiceField(
+        choices=[("yes", "They said yes"), ("no", "They said no")],
+        coerce=lambda text: text == "yes",
+        error_messages={"required": "Press the button that says what they answered."},
+    )
+
+
 class HoldForm(ActForm):
     act = "hold"
     is_held = forms.TypedChoiceField(
