@@ -145,16 +145,20 @@ def _store_entered(request, arrival, by, consents, practice):
 
 
 def _spoken_to(request, by):
-    """A call that was taken is a contact at that time; whoever was referred was called since."""
-    has_called = request.origin == Origin.PHONE
+    """A call that was taken is a contact."""
     triage.record_contact(
         request,
         ContactAttempt.Channel.CALL,
         ContactAttempt.Outcome.REACHED,
         by=by,
-        at=request.received_at if has_called else None,
-        is_incoming=has_called,
+        at=_spoken_at(request),
+        is_incoming=request.origin == Origin.PHONE,
     )
+
+
+def _spoken_at(request):
+    """Callers spoke when they called; who was referred has been called since."""
+    return request.received_at if request.origin == Origin.PHONE else timezone.now()
 
 
 def _entered_later(request, practice):
@@ -171,7 +175,7 @@ def _spoken_consents(request, consents, by):
             version=wording.version,
             wording=wording.text,
             is_given=is_given,
-            at=request.received_at,
+            at=_spoken_at(request),
             recorded_by=str(by),
         )
         for wording, is_given in consents

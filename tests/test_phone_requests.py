@@ -278,6 +278,7 @@ def test_who_was_referred_and_called_since_was_reached_now(client):
     assert row.first_response_at == NOW
     assert row.response_minutes == 60
     assert row.events.get(kind="contacted").summary == "Phone call: Reached the patient"
+    assert row.consents.get().at == NOW
 
 
 def test_without_opening_hours_nothing_is_promised_and_nothing_lost(client, location):
