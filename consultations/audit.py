@@ -10,6 +10,7 @@ those are in the timeline, whose rows are written once.
 from auditlog.models import LogEntry
 from auditlog.registry import auditlog
 from auditlog.signals import pre_log
+from django.contrib.contenttypes.models import ContentType
 
 from .models import (
     Consent,
@@ -72,6 +73,20 @@ def register():
     auditlog.register(ErasureReceipt)
     for model in TOLD_BY_THE_TIMELINE:
         pre_log.connect(_not_told_yet, sender=model, dispatch_uid=f"told {model.__name__}")
+
+
+def entered(request, by):
+    """Staff made this request; a patient's own send has no actor and is not among the lines."""
+    LogEntry.objects.create(
+        content_type=ContentType.objects.get_for_model(ConsultationRequest),
+        object_pk=str(request.pk),
+        object_id=request.pk,
+        object_repr=str(request),
+        action=LogEntry.Action.CREATE,
+        changes={"origin": ["None", request.origin]},
+        actor=by,
+        actor_email=by.email,
+    )
 
 
 def _not_told_yet(sender, action, **kwargs):

@@ -46,3 +46,7 @@ class Origin(models.TextChoices):
     WEBSITE = "website", "Elsewhere on the website"
     PHONE = "phone", "Phone call"
     REFERRAL = "referral", "Referral"
+
+
+# Those that staff enter: nobody filled in a form, and an email address may be missing.
+ENTERED_BY_STAFF = (Origin.PHONE, Origin.REFERRAL)

@@ -123,6 +123,10 @@ class ConsultationForm(forms.ModelForm):
             "best_time": forms.RadioSelect,
         }
 
+    wordings = ON_THE_FORM
+    NO_NUMBER = "Enter a phone number, or choose email as the way to reach you."
+    SHORTEN = "Shorten it, and tell us the rest when we talk."
+
     # As the page shows them, which is the order of the errors as well.
     field_order = (*Meta.fields[:7], "procedure", "surgeon")
 
@@ -146,7 +150,7 @@ class ConsultationForm(forms.ModelForm):
             self.fields[name].widget.attrs["autocomplete"] = autocomplete
         self.fields["phone"].widget.input_type = "tel"
         self.fields["phone"].widget.attrs["inputmode"] = "tel"
-        for wording in ON_THE_FORM:
+        for wording in self.wordings:
             self.fields[wording.field].label = wording.text
 
     @classmethod
@@ -155,7 +159,7 @@ class ConsultationForm(forms.ModelForm):
         return SentForm(data, facts.once(SentForm, lambda: cls(facts=facts).fields))
 
     def _require_and_limit(self):
-        self.fields["message"].required = True
+        self.fields["email"].required = self.fields["message"].required = True
         self.fields["message"].widget.attrs["maxlength"] = LONGEST_MESSAGE
         self.fields["best_time"].initial = BestTime.ANY
         # An unanswered radio group is a question, not an answer given for the patient.
@@ -204,7 +208,7 @@ class ConsultationForm(forms.ModelForm):
         if len(message) > LONGEST_MESSAGE:
             raise forms.ValidationError(
                 f"This is {len(message):,} characters long and {LONGEST_MESSAGE:,} fit. "
-                "Shorten it, and tell us the rest when we talk."
+                f"{self.SHORTEN}"
             )
         return message
 
@@ -212,9 +216,7 @@ class ConsultationForm(forms.ModelForm):
         answers = super().clean()
         if answers.get("contact_method") in PHONE_METHODS:
             if not answers.get("phone") and "phone" not in self.errors:
-                self.add_error(
-                    "phone", "Enter a phone number, or choose email as the way to reach you."
-                )
+                self.add_error("phone", self.NO_NUMBER)
         if answers.get("contact_method") == ContactMethod.TEXT and not answers.get("may_text"):
             self.add_error("may_text", "Tick this to be reached by text, or choose another way.")
         if answers.get("is_under_18"):

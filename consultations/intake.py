@@ -4,23 +4,28 @@ import hashlib
 import hmac
 import json
 import uuid
-from datetime import timedelta
+from dataclasses import astuple, dataclass
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, transaction
 from django.utils import timezone
 
+from practice.models import Practice
 from practice.sql.inserts import insert
+from practice.templatetags.text import when
 
-from . import clock, form_facts, notifications, search_words, spam, timeline
-from .choices import Status
+from . import audit, clock, form_facts, notifications, search_words, spam, timeline, triage
+from .choices import Origin, Status
 from .consents import ON_THE_FORM
-from .models import Consent, ConsultationRequest, Event
+from .models import Consent, ConsultationRequest, ContactAttempt, Event
 from .patient_page import private_link
 
 # After Back, a browser fetches the form anew with a fresh token; the same answers within
 # this time are the same request. Changed answers always are a new one.
 SAME_ANSWERS_WINDOW = timedelta(minutes=30)
+# What staff type while they speak is on the timeline by the time of the call alone.
+AT_ONCE = timedelta(minutes=30)
 
 
 def submit(answers, *, token, origin, sending=None, consents=(), facts=None, **more):
@@ -43,7 +48,7 @@ def submit(answers, *, token, origin, sending=None, consents=(), facts=None, **m
     request.respond_by = clock.promise(facts.practice, request.received_at, facts.calendar)
     private_link.issue(request)
     with transaction.atomic():
-        earlier, request.resembles = _earlier(token, digest, answers)
+        earlier, request.resembles = _earlier(token, digest, answers, request.received_at)
         if earlier:
             return earlier, False
         _store(request, consents, sending or spam.Sending(), facts)
@@ -61,15 +66,119 @@ def _store(request, consents, sending, facts):
     if not any(suspicion.is_certain for suspicion in suspicions):
         mails = notifications.of_received(request, facts.practice, facts)
     insert(search_words.rows_of(request), _consents(request, consents), mails)
-    received = timeline.line(
+    received = _received(request, timeline.PATIENT)
+    insert([received, *([notifications.told_received(request, mails)] if mails else [])])
+
+
+def _received(request, by, summary=""):
+    """The first line of the timeline."""
+    return timeline.line(
         request,
         Event.Kind.RECEIVED,
-        timeline.PATIENT,
+        by,
+        summary,
         at=request.received_at,
         to_status=request.status,
         details={"resembles": request.resembles.reference} if request.resembles else {},
     )
-    insert([received, *([notifications.told_received(request, mails)] if mails else [])])
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """How somebody came to staff without the form, and what staff did about it at once."""
+
+    origin: Origin
+    received_at: datetime
+    referred_by: str = ""
+    # Who was spoken to has had a first response.
+    was_spoken_to: bool = False
+    is_taken: bool = False
+    is_confirmed: bool = False
+
+
+def enter(answers, arrival, *, by, token, consents):
+    """Stores a request that `by`, of the staff, took by phone or from a referral.
+
+    `answers` and `token` are as for `submit`; `consents` are (consents.Wording, is given) of
+    what was said. Nobody is screened, and no notice goes to staff, who know it. Returns
+    (request, is_new): a second send of the same returns the first one's request. Database
+    errors propagate.
+    """
+    how = astuple(arrival)
+    typed = {"by": by, "how": (how[0], *how[2:]), "consents": consents}
+    digest = answers_digest(answers | typed)
+    token = uuid.uuid5(uuid.UUID(str(token)), digest)
+    practice = Practice.current()
+    request = ConsultationRequest(
+        **answers,
+        submission_token=token,
+        answers_digest=digest,
+        origin=arrival.origin,
+        received_at=arrival.received_at,
+        referred_by=arrival.referred_by,
+        respond_by=clock.promise(practice, arrival.received_at),
+    )
+    with transaction.atomic():
+        earlier, request.resembles = _earlier(token, digest, answers, arrival.received_at)
+        if earlier:
+            return earlier, False
+        _store_entered(request, arrival, by, consents, practice)
+    return request, True
+
+
+def _store_entered(request, arrival, by, consents, practice):
+    is_mailed = arrival.is_confirmed and bool(request.email)
+    if is_mailed:
+        private_link.issue(request)
+    insert([request])
+    insert(search_words.rows_of(request), _spoken_consents(request, consents, by))
+    audit.entered(request, by)
+    words = f"{request.get_origin_display()}, entered by staff"
+    insert([_received(request, by, f"{words}{_entered_later(request, practice)}")])
+    if arrival.is_taken:
+        triage.claim(request, by=by)
+    if arrival.was_spoken_to:
+        _spoken_to(request, by)
+    if is_mailed:  # When it is known whether a reply is still to be promised.
+        notifications.tell_entered(request, practice, by=by)
+
+
+def _spoken_to(request, by):
+    """A call that was taken is a contact."""
+    triage.record_contact(
+        request,
+        ContactAttempt.Channel.CALL,
+        ContactAttempt.Outcome.REACHED,
+        by=by,
+        at=_spoken_at(request),
+        is_incoming=request.origin == Origin.PHONE,
+    )
+
+
+def _spoken_at(request):
+    """Callers spoke when they called; who was referred has been called since."""
+    return request.received_at if request.origin == Origin.PHONE else timezone.now()
+
+
+def _entered_later(request, practice):
+    """When it was typed, where that was not as it came in; the line has the time of that."""
+    now = timezone.now()
+    return f" on {when(now, practice.zone)}" if now - request.received_at > AT_ONCE else ""
+
+
+def _spoken_consents(request, consents, by):
+    return [
+        Consent(
+            request=request,
+            kind=wording.kind,
+            version=wording.version,
+            wording=wording.text,
+            is_given=is_given,
+            at=_spoken_at(request),
+            recorded_by=str(by),
+        )
+        for wording, is_given in consents
+    ]
 
 
 def answers_digest(answers):
@@ -89,32 +198,33 @@ ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(%s);"
 EARLIER = """
     SELECT * FROM (
         SELECT 'sent', id, reference FROM consultations_consultationrequest
-        WHERE submission_token = %s OR (answers_digest = %s AND received_at > %s)
+        WHERE submission_token = %s
+            OR (answers_digest = %s AND received_at > %s AND received_at < %s)
         LIMIT 1
     ) AS sent
     UNION ALL
     SELECT * FROM (
         SELECT 'person', id, reference FROM consultations_consultationrequest
-        WHERE (UPPER(email) = UPPER(%s) OR (phone = %s AND phone <> ''))
+        WHERE ((UPPER(email) = UPPER(%s) AND email <> '') OR (phone = %s AND phone <> ''))
             AND NOT is_test AND status NOT IN (%s, %s)
         ORDER BY received_at DESC LIMIT 1
     ) AS person
 """
 
 
-def _earlier(token, digest, answers):
+def _earlier(token, digest, answers, received_at):
     """(the request that was stored for this send, the latest one of the same person).
 
     Call it in the transaction that stores the request: nobody stores the same meanwhile.
     Of each the number and reference: nobody here needs more, least of all the message.
     """
-    lately = timezone.now() - SAME_ANSWERS_WINDOW
-    values = {"submission_token": token, "answers_digest": digest, "received_at": lately}
-    values |= {name: answers[name] for name in ("email", "phone")}
-    fields = map(ConsultationRequest._meta.get_field, values)
+    values = [("submission_token", token), ("answers_digest", digest)]
+    values += [("received_at", received_at - SAME_ANSWERS_WINDOW)]
+    values += [("received_at", received_at + SAME_ANSWERS_WINDOW)]
+    values += [(name, answers[name]) for name in ("email", "phone")]
     prepared = [
-        each.get_db_prep_value(value, connection)
-        for each, value in zip(fields, values.values(), strict=True)
+        ConsultationRequest._meta.get_field(name).get_db_prep_value(value, connection)
+        for name, value in values
     ]
     sql, values = EARLIER, [*prepared, Status.SPAM, Status.QUARANTINED]
     if connection.vendor == "postgresql":

@@ -21,6 +21,7 @@ from procedures.models import Procedure
 from . import search_words
 from .choices import (
     AWAITING,
+    ENTERED_BY_STAFF,
     OPEN,
     BestTime,
     CloseReason,
@@ -46,7 +47,8 @@ class ConsultationRequest(models.Model):
 
     full_name = models.CharField(max_length=120)
     preferred_name = models.CharField(max_length=80, blank=True)
-    email = models.EmailField(max_length=254)
+    # Empty only where staff entered somebody who called or was referred; then there is a number.
+    email = models.EmailField(max_length=254, blank=True)
     phone = PhoneNumberField(blank=True)
     is_under_18 = models.BooleanField("under 18", default=False)
     guardian_name = models.CharField("parent or guardian", max_length=120, blank=True)
@@ -61,6 +63,7 @@ class ConsultationRequest(models.Model):
     origin = models.CharField(
         "came from", max_length=12, choices=Origin.choices, default=Origin.WEBSITE
     )
+    referred_by = models.CharField(max_length=120, blank=True, default="", db_default="")
 
     contact_method = models.CharField(
         max_length=6, choices=ContactMethod.choices, default=ContactMethod.PHONE
@@ -184,6 +187,10 @@ class ConsultationRequest(models.Model):
         return one_line(self.preferred_name or self.full_name)
 
     @property
+    def is_entered_by_staff(self):
+        return self.origin in ENTERED_BY_STAFF
+
+    @property
     def is_open(self):
         return self.status in OPEN
 
@@ -267,7 +274,7 @@ class ContactAttempt(models.Model):
 
 
 class Consent(models.Model):
-    """What the patient agreed to, or did not, in the exact words they were shown."""
+    """What the patient agreed to, or did not, in the exact words they were shown or told."""
 
     class Kind(models.TextChoices):
         HEALTH_DATA = "health_data", "Health information"
@@ -280,6 +287,8 @@ class Consent(models.Model):
     wording = models.TextField()
     is_given = models.BooleanField()
     at = models.DateTimeField(default=timezone.now)
+    # Who of the staff heard it; empty where the patient ticked it on a page.
+    recorded_by = models.CharField(max_length=150, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["pk"]

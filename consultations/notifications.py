@@ -32,8 +32,11 @@ SELF_TEST_HEADER = "X-Self-Test"
 def tell_received(request, practice):
     """Queues the patient's and the staff's mail in the caller's transaction, once only.
 
-    Other mails of the request do not count: they said something else.
+    Other mails of the request do not count: they said something else. Whether one goes out for
+    what staff entered was decided by them.
     """
+    if request.is_entered_by_staff:
+        return
     told = Event.objects.filter(request=request, kind=Event.Kind.MAILED, summary=RECEIVED)
     if not told.exists():
         mails = of_received(request, practice)
@@ -64,6 +67,21 @@ def told_received(request, mails) -> Event:
     )
 
 
+def tell_entered(request, practice, *, by):
+    """Confirms to the patient what staff entered for them; `by` wished it."""
+    email = _queue(
+        "patient_entered",
+        request.email,
+        practice,
+        reference=request.reference,
+        private_link=private_link.placeholder(request),
+        is_awaiting=request.is_awaiting_first_response,
+        answer_by=request.respond_by and when(request.respond_by, practice.zone),
+    )
+    words = "Confirmation to the patient"
+    record(request, Event.Kind.MAILED, by, words, details={"emails": [email.pk]})
+
+
 def tell_corrected(request, practice):
     """Sends a corrected address the reference and the link to the private page.
 
@@ -71,7 +89,7 @@ def tell_corrected(request, practice):
     anybody, and what is closed needs none. The state is read anew, because the page may be older.
     """
     row = one_matter.worked_on(type(request).objects.defer("message").get(pk=request.pk))
-    if not row.is_open:
+    if not (row.is_open and request.email):
         return
     email = _queue(
         "patient_corrected",
@@ -102,8 +120,11 @@ def tell_patient_new_link(request, practice):
 
 
 def tell_patient_erased(request, practice):
-    """The confirmation that the private page promises; the request itself is gone by now."""
-    return _queue(
+    """The confirmation that the private page promises; the request itself is gone by now.
+
+    None where no address is known.
+    """
+    return request.email and _queue(
         "patient_erased",
         request.email,
         practice,

@@ -22,7 +22,7 @@ CONTENT = (
     ("procedures", "diagrampart", EDIT),
     ("procedures", "beforeaftercase", EDIT),
 )
-OWN_REQUESTS = (("consultations", "consultationrequest", ("view", "triage_request")),)
+OWN_REQUESTS = (("consultations", "consultationrequest", ("view", "add", "triage_request")),)
 EVERY_REQUEST = (
     *OWN_REQUESTS,
     ("consultations", "consultationrequest", ("view_every_request",)),

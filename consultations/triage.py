@@ -133,33 +133,35 @@ def add_note(request, text, *, by):
         return record(request, Event.Kind.NOTED, by, note=text.strip())
 
 
-def record_contact(request, channel, outcome, *, by, note="", follow_up_on=None):
+def record_contact(
+    request, channel, outcome, *, by, note="", follow_up_on=None, at=None, is_incoming=False
+):
     """Logs one try to reach the patient; the first stops the first-response clock.
 
+    `at` is when it was, if not now; `is_incoming` says that it was the patient who called.
     A new request moves on by itself: to “in contact” when the patient was reached, else to
     “trying to reach”. Raises TriageError when the request is not open or has changed.
     """
     if request.status not in OPEN:
         raise TriageError("Reopen this request before logging a contact.")
     reached = outcome == ContactAttempt.Outcome.REACHED
-    now = timezone.now()
+    at = at or timezone.now()
     was = Status(request.status)
     to = _after_contact(was, reached)
-    changes = {"last_contact_at": now, "status": to}
+    changes = {"last_contact_at": at, "status": to}
     if request.first_response_at is None:
-        changes |= _first_response(request, now)
+        changes |= _first_response(request, at)
     seen = _as_seen(request)
     if follow_up_on:
         seen["follow_up_on"] = request.follow_up_on
         changes["follow_up_on"] = follow_up_on
     with transaction.atomic():
         update_as_seen(request, seen, **changes)
-        summary = (
-            f"{ContactAttempt.Channel(channel).label}: {ContactAttempt.Outcome(outcome).label}"
-        )
-        event = record(request, Event.Kind.CONTACTED, by, summary, note=note)
+        how = "The patient called us" if is_incoming else ContactAttempt.Outcome(outcome).label
+        summary = f"{ContactAttempt.Channel(channel).label}: {how}"
+        event = record(request, Event.Kind.CONTACTED, by, summary, note=note, at=at)
         if to != was:
-            record(request, Event.Kind.MOVED, by, from_status=was, to_status=to)
+            record(request, Event.Kind.MOVED, by, from_status=was, to_status=to, at=at)
         if follow_up_on:
             record(request, Event.Kind.FOLLOW_UP, by, f"Follow up on {_in_words(follow_up_on)}")
         return ContactAttempt.objects.create(

@@ -41,14 +41,20 @@ MAY = {
         "consultations.view_consultationrequest",
         "consultations.view_every_request",
         "consultations.triage_request",
+        "consultations.add_consultationrequest",
     },
-    "Surgeon": {"consultations.view_consultationrequest", "consultations.triage_request"},
+    "Surgeon": {
+        "consultations.view_consultationrequest",
+        "consultations.triage_request",
+        "consultations.add_consultationrequest",
+    },
     "Manager": {
         "procedures.change_procedure",
         "practice.change_practice",
         "consultations.view_consultationrequest",
         "consultations.view_every_request",
         "consultations.triage_request",
+        "consultations.add_consultationrequest",
         "consultations.export_request",
         "consultations.view_report",
         "auditlog.view_logentry",
@@ -56,7 +62,6 @@ MAY = {
     "Auditor": {"auditlog.view_logentry"},
 }
 EVERYTHING = set.union(*MAY.values()) | {
-    "consultations.add_consultationrequest",
     "consultations.change_consultationrequest",
     "consultations.delete_consultationrequest",
     "consultations.change_event",

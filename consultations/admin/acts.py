@@ -89,6 +89,13 @@ def _consents(row, by, answers):
         raise triage.TriageError("Nothing was changed. Tick or untick something, then save.")
 
 
+def _health_consent(row, by, answers):
+    try:
+        consent_changes.hear_health_data(row, answers["is_given"], by=by)
+    except ConsultationRequest.DoesNotExist:
+        raise triage.TriageError(triage.GONE) from None
+
+
 def _hold(row, by, answers):
     staff_acts.hold(row, answers["is_held"], answers["reason"], by=by)
 
@@ -112,6 +119,7 @@ ACTS = {
         Act(record_forms.UnmergeForm, _unmerge, "{row} is a request of its own again: “{state}”."),
         Act(record_forms.CorrectForm, _correct, "The correction is saved."),
         Act(record_forms.ConsentsForm, _consents, "What the patient allows is saved."),
+        Act(record_forms.HealthConsentForm, _health_consent, "What they said is saved."),
         Act(record_forms.RevokeLinkForm, _revoke_link, "The patient's link no longer works."),
         Act(record_forms.NewLinkForm, _new_link, "A new link is on its way to the patient."),
         Act(

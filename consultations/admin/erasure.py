@@ -34,7 +34,8 @@ def erase_view(admin, request, row):
             admin.message_user(request, GONE.format(row.reference), messages.WARNING)
             return redirect(INBOX)
         else:
-            words = f"Erased: {sum(counts.values())} records. The patient is told by email."
+            told = "The patient is told by email." if row.email else "Tell the patient by phone."
+            words = f"Erased: {sum(counts.values())} records. {told}"
             admin.message_user(request, words, messages.SUCCESS)
             return redirect(INBOX)
     if not form.is_bound and one_matter.together(row).exclude(deletion_asked_at=None).exists():

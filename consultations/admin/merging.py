@@ -74,7 +74,7 @@ def _confirm(admin, request, row, into, problem=""):
         "problem": problem,
         # The promise of what is merged is no longer watched.
         "is_promised_sooner": _is_promised_sooner(row, into),
-        "is_same_person": row.email.lower() == into.email.lower()
+        "is_same_person": bool(row.email and row.email.lower() == into.email.lower())
         or bool(row.phone and row.phone == into.phone),
     }
     return admin.framed(

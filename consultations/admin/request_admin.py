@@ -1,7 +1,7 @@
 """The admin of consultation requests: an inbox and a page made for the call.
 
-Nothing is added, edited or deleted here. What the patient wrote is shown, what happens to
-the request goes through the verbs of `triage`.
+Nothing is edited or deleted here. What the patient wrote is shown, what happens to the request
+goes through the verbs of `triage`; somebody who called is entered by the verb of `intake`.
 """
 
 from urllib.parse import urlencode
@@ -23,7 +23,7 @@ from practice.models import Practice
 from .. import triage
 from ..models import ConsultationRequest
 from ..staff_work import presence
-from . import acts, exporting, inbox, request_page, retention, search, stale
+from . import acts, entering, exporting, inbox, request_page, retention, search, stale
 from .acts import ACTS, is_number
 from .bulk import BULK_ACTS, offered, perform
 from .pages import PAGES
@@ -40,9 +40,6 @@ class RequestAdmin(admin.ModelAdmin):
     list_per_page = inbox.PER_PAGE
 
     # --- Who may do what ---------------------------------------------------------------
-    def has_add_permission(self, request):
-        return False
-
     def has_change_permission(self, request, obj=None):
         return False
 
@@ -121,6 +118,7 @@ class RequestAdmin(admin.ModelAdmin):
             "page": page,
             "bulk_acts": offered(shown) if self.has_triage_permission(request) else (),
             "can_triage": self.has_triage_permission(request),
+            "can_enter": self.has_add_permission(request),
             "can_export": request.user.has_perm("consultations.export_request"),
             "filters": _filters(request),
             "moment": moment,
@@ -146,6 +144,12 @@ class RequestAdmin(admin.ModelAdmin):
         if row is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         return self._page(request, row, extra_context)
+
+    @method_decorator(never_cache)
+    def add_view(self, request, form_url="", extra_context=None):
+        if not (self.has_view_permission(request) and self.has_add_permission(request)):
+            raise PermissionDenied
+        return entering.entry_view(self, request)
 
     def history_view(self, request, object_id, extra_context=None):
         return redirect("admin:consultations_consultationrequest_change", object_id)

@@ -9,7 +9,9 @@ from practice.models import Practice
 
 from .. import one_matter
 from ..choices import OPEN, CloseReason, Status
+from ..consents import HEALTH_DATA_SPOKEN
 from ..models import Consent, ConsultationRequest, Event, Photo, ReplyTemplate
+from ..request_queries import same_address_or_number
 from ..staff_work import staff_forms
 from ..triage import NEXT
 from . import inbox, merging, writing
@@ -25,6 +27,8 @@ def context(row, user, bound=None):
     now = timezone.now()
     inbox.set_promise(row, Practice.current().calendar(), now)
     requests = merging.together(row, user)
+    consents = Consent.objects.filter(request__in=requests)
+    consents = merging.with_origin(consents, requests, row)
     return {
         "row": row,
         "merged": [each for each in requests.values() if each.pk != row.pk],
@@ -32,9 +36,8 @@ def context(row, user, bound=None):
         "also_given": also_given(row, requests),
         "deletion_asked_at": deletion_asked_at(requests),
         "do_not_contact": do_not_contact(row, requests),
-        "consents": merging.with_origin(
-            Consent.objects.filter(request__in=requests), requests, row
-        ),
+        "consents": consents,
+        "to_ask": health_to_ask(row, consents),
         "photos": merging.with_origin(Photo.objects.filter(request__in=requests), requests, row),
         "others": others(row, user),
         "events": events(requests, row),
@@ -82,7 +85,13 @@ def ways_to_reach(row):
             shown,
             reasons.get(staff_forms.Channel.TEXT, ""),
         ),
-        ("email", "Email", f"mailto:{row.email}", row.email, ""),
+        (
+            "email",
+            "Email",
+            row.email and f"mailto:{row.email}",
+            row.email,
+            reasons.get(staff_forms.Channel.EMAIL, ""),
+        ),
     ]
     preferred = [way for way in ways if way[0] == row.contact_method]
     rest = [way for way in ways if way[0] != row.contact_method]
@@ -137,14 +146,22 @@ def holds(row, requests):
     return [row.reference] if row.legal_hold else []
 
 
+def health_to_ask(row, consents):
+    """The question about health that staff have yet to hear a yes to; None when there is none."""
+    asked = [
+        each.is_given
+        for each in consents
+        if each.request_id == row.pk and each.kind == Consent.Kind.HEALTH_DATA
+    ]
+    is_open_question = row.is_entered_by_staff and not any(asked[-1:])
+    return HEALTH_DATA_SPOKEN.text if is_open_question else None
+
+
 def others(row, user):
     """Other requests with the same e-mail address or number, as far as `user` may see them."""
-    same = Q(email__iexact=row.email)
-    if row.phone:
-        same |= Q(phone=row.phone)
     found = list(
         ConsultationRequest.objects.visible_to(user)
-        .filter(same)
+        .filter(same_address_or_number(row))
         .exclude(Q(pk=row.pk) | Q(duplicate_of=row))
         .select_related("procedure")
         .defer("message")

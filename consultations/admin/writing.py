@@ -22,6 +22,9 @@ def letter_view(admin, request, row):
         words = "Reopen this request before writing: a letter counts as a contact."
         admin.message_user(request, words, messages.WARNING)
         return redirect(CHANGE, row.pk)
+    if not row.email:
+        admin.message_user(request, replies.NO_ADDRESS, messages.WARNING)
+        return redirect(CHANGE, row.pk)
     if request.method != "POST":
         return _write(admin, request, row, LetterForm(row=row, initial=_filled(request, row)))
     form = LetterForm(request.POST, row=row)

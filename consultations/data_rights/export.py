@@ -30,6 +30,7 @@ COLUMNS = (
     ("Closed", lambda row: row.closed_at),
     ("Owner", lambda row: row.owner),
     ("Came from", lambda row: row.get_origin_display()),
+    ("Referred by", lambda row: row.referred_by),
     ("Name", lambda row: row.full_name),
     ("Email", lambda row: row.email),
     ("Phone", lambda row: row.phone),

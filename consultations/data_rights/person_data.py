@@ -20,6 +20,7 @@ from practice.practice_time import in_practice_time
 from .. import photos
 from ..models import ConsultationRequest
 from ..patient_page import private_link
+from ..request_queries import same_address_or_number
 
 # What the person told us, in the order of the form.
 TOLD = (
@@ -31,7 +32,14 @@ TOLD = (
 NOTED = (
     *("status", "close_reason", "owner", "respond_by", "first_response_at"),
     *("last_contact_at", "follow_up_on", "closed_at", "deletion_asked_at", "legal_hold"),
-    *("origin", "procedure_version", "suspicions", "link_expires_at", "link_revoked_at"),
+    *(
+        "origin",
+        "referred_by",
+        "procedure_version",
+        "suspicions",
+        "link_expires_at",
+        "link_revoked_at",
+    ),
 )
 # Numbers and digests by which the site works; they say nothing about the person.
 NOT_COPIED = frozenset(
@@ -46,9 +54,7 @@ LINK_LEFT_OUT = "[your private link]"
 
 def of_the_same_person(row, requests):
     """Other requests among `requests` with this one's address or number, or merged with it."""
-    same = Q(email__iexact=row.email) | Q(duplicate_of=row)
-    if row.phone:
-        same |= Q(phone=row.phone)
+    same = same_address_or_number(row) | Q(duplicate_of=row)
     if row.duplicate_of_id:
         same |= Q(pk=row.duplicate_of_id) | Q(duplicate_of=row.duplicate_of_id)
     return requests.filter(same).exclude(pk=row.pk).defer("message").order_by("-received_at")
@@ -94,6 +100,7 @@ def _request(row, with_notes):
                 "at": _said(consent.at),
                 "wording": consent.wording,
                 "version": consent.version,
+                "recorded_by": consent.recorded_by,
             }
             for consent in row.consents.all()
         ],
@@ -107,6 +114,8 @@ def _facts(row, names):
     facts = {}
     for name in names:
         label = ConsultationRequest._meta.get_field(name).verbose_name
+        if name == "message" and row.is_entered_by_staff:
+            label = "what was said, as staff wrote it down"
         display = getattr(row, f"get_{name}_display", None)
         value = display() if display else readable(row, name, UNREADABLE)
         if value not in (None, "", [], False):

@@ -3,13 +3,15 @@
 from django.db import transaction
 
 from .. import one_matter, photos
-from ..consents import CHANGEABLE
+from ..consents import CHANGEABLE, HEALTH_DATA_SPOKEN, SPOKEN
 from ..models import Consent, ConsultationRequest, Event
 from ..privacy import Held
-from ..timeline import PATIENT, record
+from ..timeline import PATIENT, lock, record
 from ..triage import lock_matter, update_as_seen
 
 FIELDS = {wording.field: wording for wording in CHANGEABLE}
+# What staff were told by word of mouth was asked in these.
+FIELDS_SPOKEN = {wording.field: wording for wording in SPOKEN}
 ASKED = "Asked for the photographs to be deleted"
 
 
@@ -47,20 +49,34 @@ def _holds_for(row, changed, phone):
 
 
 def _record(request, changed, by, how, where=""):
+    wordings = FIELDS if by == PATIENT else FIELDS_SPOKEN
     for field, given in changed.items():
-        wording = FIELDS[field]
-        Consent.objects.create(
-            request=request,
-            kind=wording.kind,
-            version=wording.version,
-            wording=wording.text,
-            is_given=given,
-        )
+        _keep(request, wordings[field], given, by)
     words = ", ".join(
-        f"{FIELDS[field].kind.label} {'allowed' if given else 'no longer allowed'}"
+        f"{wordings[field].kind.label} {'allowed' if given else 'no longer allowed'}"
         for field, given in changed.items()
     )
     record(request, Event.Kind.CORRECTED, by, words + where, note=how)
+
+
+def hear_health_data(request, is_given, *, by):
+    """What somebody whom staff entered said when they were asked later."""
+    with transaction.atomic():
+        lock(request)
+        _keep(request, HEALTH_DATA_SPOKEN, is_given, by)
+        words = f"{HEALTH_DATA_SPOKEN.kind.label} {'allowed' if is_given else 'not allowed'}"
+        record(request, Event.Kind.CORRECTED, by, words)
+
+
+def _keep(request, wording, is_given, by):
+    Consent.objects.create(
+        request=request,
+        kind=wording.kind,
+        version=wording.version,
+        wording=wording.text,
+        is_given=is_given,
+        recorded_by="" if by == PATIENT else str(by),
+    )
 
 
 def take_back_photographs(request):

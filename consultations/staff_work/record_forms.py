@@ -47,12 +47,17 @@ class CorrectForm(AsShown, ActForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["phone"].widget.input_type = "tel"
+        # Somebody whom staff entered may have a number only; nobody loses an address they gave.
+        self.fields["email"].required = bool(self.row.email)
         for name in CORRECTABLE:
             self.fields[name].widget.attrs["autocomplete"] = "off"
             self.initial.setdefault(name, getattr(self.row, name, ""))
 
     def clean(self):
-        return {"seen": self.seen(), "changes": self.changes(super().clean())}
+        answers = super().clean()
+        if not (answers.get("phone") or answers.get("email") or self.errors):
+            self.add_error("phone", "Keep a number or an address: there is no other way to them.")
+        return {"seen": self.seen(), "changes": self.changes(answers)}
 
     def show_anew(self, row):
         super().show_anew(row)
@@ -89,6 +94,17 @@ class ConsentsForm(AsShown, ActForm):
     def show_anew(self, row):
         super().show_anew(row)
         self.compare_with(row)
+
+
+class HealthConsentForm(ActForm):
+    """What the patient said when staff asked after they had entered the request."""
+
+    act = "health-consent"
+    is_given = forms.TypedChoiceField(
+        choices=[("yes", "They said yes"), ("no", "They said no")],
+        coerce=lambda text: text == "yes",
+        error_messages={"required": "Press the button that says what they answered."},
+    )
 
 
 class HoldForm(ActForm):

@@ -20,6 +20,7 @@ PLACEHOLDERS = ("name", "reference", "phone", "practice", "reply_by")
 # So many words in a row that a letter shares with the patient's own are a quotation.
 QUOTED_WORDS = 5
 WORD = re.compile(r"\w+")
+NO_ADDRESS = "No email address is known. Add it under “Correct how to reach them”, or call."
 UNCOMPARED = (
     "A text of this request cannot be decrypted, so we could not make sure that the letter does "
     "not repeat it."
@@ -89,8 +90,10 @@ def send(request, subject, body, *, by, name="Letter"):
     """Queues the letter to the patient, logs it as a contact, and keeps its text in the timeline.
 
     Raises ValidationError when it quotes health details, and triage.TriageError when the
-    request is not open or was changed meanwhile.
+    request is not open, has no address or was changed meanwhile.
     """
+    if not request.email:
+        raise triage.TriageError(NO_ADDRESS)
     refused = [each.words for each in concerns(f"{subject}\n{body}", request) if each.is_refused]
     if refused:
         raise ValidationError(refused)

@@ -16,6 +16,10 @@ from ..patient_page import private_link
 from ..timeline import record
 from ..triage import TriageError, lock_matter, update_as_seen
 
+NO_ADDRESS = (
+    "No email address is known, so a link cannot be mailed. Add the address under “Correct how to "
+    "reach them”: the mail that goes there has the link."
+)
 CORRECTABLE = ("phone", "email", "preferred_name", "interpreter_language")
 
 
@@ -32,7 +36,12 @@ def correct(request, seen, changes, *, by):
     names = {field: ConsultationRequest._meta.get_field(field).verbose_name for field in changes}
     with transaction.atomic():
         rows = lock_matter(request)
-        update_as_seen(request, {field: seen[field] for field in changes}, **changes)
+        update_as_seen(
+            request,
+            {field: seen[field] for field in changes},
+            **changes,
+            **_first_link(request, changes),
+        )
         search_words.follow(request)
         record(
             request,
@@ -59,6 +68,8 @@ def renew_link(request, *, by):
     """Makes a link with the next number, which ends the one before, and mails it."""
     if request.status in (Status.SPAM, Status.QUARANTINED):
         raise TriageError("Put this request into the inbox first: suspected spam gets no mail.")
+    if not request.email:
+        raise TriageError(NO_ADDRESS)
     seen = _link(request)
     request.link_number += 1
     private_link.issue(request)
@@ -85,6 +96,14 @@ def hold(request, is_held, reason, *, by):
         update_as_seen(request, {"legal_hold": request.legal_hold}, legal_hold=is_held)
         words = "Kept past its time" if is_held else "No longer kept past its time"
         record(request, Event.Kind.HOLD, by, f"Legal hold: {words.lower()}", note=reason.strip())
+
+
+def _first_link(request, changes):
+    """The link of somebody whom staff entered without an address, as fields: it is mailed now."""
+    if request.link_digest or not changes.get("email"):
+        return {}
+    private_link.issue(request)
+    return {"link_digest": request.link_digest, "link_expires_at": request.link_expires_at}
 
 
 def _link(request):

@@ -54,7 +54,7 @@ def _move_words(was, to):
 
 def not_allowed(row):
     """Channels the patient cannot or may not be reached by, each with the reason."""
-    reasons = {}
+    reasons = {} if row.email else {Channel.EMAIL: "No email address was given."}
     if not row.phone:
         for channel in (Channel.CALL, Channel.VOICEMAIL, Channel.TEXT):
             reasons[channel] = "No phone number was given."
