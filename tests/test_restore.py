@@ -293,6 +293,19 @@ def test_a_restore_that_fails_on_the_way_leaves_everything_as_it_was(
         restore(unharmed, key_file, replace=True)
 
 
+def test_a_restore_that_failed_gives_no_number_a_second_time(
+    full, a_request, folder, key_file, monkeypatch
+):
+    path = backup(folder)
+    last = a_request().pk
+    monkeypatch.setattr(restoring, "_compare_rows", lambda *args: [("rows", 0, False)])
+
+    with pytest.raises(CommandError, match="differs in rows"):
+        restore(path, key_file, replace=True)
+
+    assert a_request().pk == last + 1
+
+
 # --- What a restored site owes ----------------------------------------------------------------
 
 
