@@ -293,6 +293,19 @@ def test_a_restore_that_fails_on_the_way_leaves_everything_as_it_was(
         restore(unharmed, key_file, replace=True)
 
 
+def test_a_restore_that_failed_gives_no_number_a_second_time(
+    full, a_request, folder, key_file, monkeypatch
+):
+    path = backup(folder)
+    last = a_request().pk
+    monkeypatch.setattr(restoring, "_compare_rows", lambda *args: [("rows", 0, False)])
+
+    with pytest.raises(CommandError, match="differs in rows"):
+        restore(path, key_file, replace=True)
+
+    assert a_request().pk == last + 1
+
+
 # --- What a restored site owes ----------------------------------------------------------------
 
 
@@ -311,6 +324,34 @@ def test_who_was_erased_since_is_erased_again(full, a_request, folder, key_file)
         "Asked for it",
         "Came and went",
     }
+
+
+def test_a_database_that_cannot_tell_who_was_erased_is_not_replaced(unharmed, key_file):
+    renamed = "ALTER TABLE consultations_erasurereceipt RENAME COLUMN"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{renamed} reason TO lost")
+        with pytest.raises(CommandError, match="does not tell who was erased since the backup"):
+            restore(unharmed, key_file, replace=True)
+        cursor.execute(f"{renamed} lost TO reason")
+
+
+def test_nobody_sees_the_rows_when_somebody_cannot_be_erased_again(
+    full, a_request, folder, key_file, monkeypatch
+):
+    person = a_request(full_name="Erase Me")
+    path = backup(folder)
+    privacy.erase(person, reason="Asked for it", by="Maria")
+    before = everything()
+
+    def fail(*args, **kwargs):
+        raise OSError("Some reason")
+
+    monkeypatch.setattr(privacy, "erase", fail)
+    words = rf"Could not be erased again.*: {person.reference}\. .*Nothing was changed\."
+    with pytest.raises(CommandError, match=words):
+        restore(path, key_file, replace=True)
+
+    assert everything() == before
 
 
 def test_mails_that_were_waiting_are_announced(full, practice, folder, key_file):

@@ -331,6 +331,7 @@ def test_two_at_once_are_refused(site, made, since):
 @pytest.mark.parametrize(
     "moment",
     [
+        "from consultations import photos\nphotos.delete_file = die",  # At once after it.
         "restoring._let_go = die",
         "die_at_rename(0, 'finish')",
         "die_at_rename(1, 'finish')",

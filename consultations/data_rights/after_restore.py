@@ -12,7 +12,8 @@ import logging
 from dataclasses import dataclass, field
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import DatabaseError, transaction
+from django.db import Error as AnyDatabaseError
+from django.db import connection
 
 from practice.backups import BackupError
 from practice.operations.background import DATABASE_AWAY
@@ -22,6 +23,11 @@ from ..models import ConsultationRequest, ErasureReceipt, Photo
 
 # The columns of the first version: the table that is replaced may be older than its model.
 COLUMNS = ("reference_digest", "erased_at", "reason", "counts", "by_name")
+CANNOT_BE_READ = (
+    "The database here does not tell who was erased since the backup was made: it is damaged or "
+    "does not answer, and they would be back. Nothing was changed. If it cannot be mended, restore "
+    "into an empty database, and erase them by hand before you open the site."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +45,11 @@ class ErasedAgain:
 def receipts():
     """Those of the database that is about to be replaced, as dicts; none without its tables."""
     try:
-        with transaction.atomic():
-            return list(ErasureReceipt.objects.values(*COLUMNS))
-    except DatabaseError:
-        return []
+        if ErasureReceipt._meta.db_table not in connection.introspection.table_names():
+            return []
+        return list(ErasureReceipt.objects.values(*COLUMNS))
+    except AnyDatabaseError:
+        raise BackupError(CANNOT_BE_READ) from None
 
 
 def pay(receipts):

@@ -314,7 +314,7 @@ def last_numbers(connection, tables):
             for table in tables:
                 if sequence := _sequence(cursor, table):
                     cursor.execute(
-                        "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM "  # noqa: S608
+                        "SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM "  # noqa: S608
                         + sequence
                     )
                     found[table.name] = cursor.fetchone()[0]
@@ -335,7 +335,8 @@ def set_last_numbers(connection, tables, numbers):
                 cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", [table.name])
                 cursor.execute("INSERT INTO sqlite_sequence VALUES (%s, %s)", [table.name, last])
             elif sequence := _sequence(cursor, table):
-                cursor.execute("SELECT setval(%s, %s, %s)", [sequence, max(last, 1), last > 0])
+                # Unlike setval() it is undone with the transaction.
+                cursor.execute(f"ALTER SEQUENCE {sequence} RESTART WITH {int(last) + 1}")
 
 
 def _sequence(cursor, table):
