@@ -53,7 +53,11 @@ NAMES = {
             "by_name": "by",
         },
     ),
-    "practice.Location": ("location", "locations", {"slug": "web address"}),
+    "practice.Location": (
+        "location",
+        "locations",
+        {"slug": "web address", "review_due": "next review"},
+    ),
     "practice.Surgeon": (
         "surgeon",
         "surgeons",

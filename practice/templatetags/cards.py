@@ -1,5 +1,7 @@
 """Lists of the admin where a table has no room: each row is a card."""
 
+import re
+
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
@@ -7,7 +9,7 @@ from django.utils.text import capfirst
 
 register = template.Library()
 BEGINNINGS = ("<td", "<th")
-EMPTY = ('">–</td>', '"></td>')
+EMPTY = re.compile(r"<t[dh][^>]*>–?</t[dh]>")
 
 
 @register.filter
@@ -18,7 +20,7 @@ def labelled(cells, headers):
         if begins not in BEGINNINGS or "action-checkbox" in cell[:40]:
             yield cell
             continue
-        is_empty = mark_safe(" data-empty") if cell.endswith(EMPTY) else ""
+        is_empty = mark_safe(" data-empty") if EMPTY.fullmatch(cell) else ""
         begins, rest = map(mark_safe, (begins, cell[3:]))  # As the admin made it.
         label = capfirst(header["text"])
         yield format_html('{}{} data-label="{}"{}', begins, is_empty, label, rest)
