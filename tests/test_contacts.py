@@ -142,6 +142,26 @@ def test_a_contact_can_plan_the_next_one(a_request, coordinator):
     assert request.events.get(kind="follow_up").summary == "Follow up on Dec 1, 2026"
 
 
+def test_a_contact_does_not_replace_what_a_colleague_planned_meanwhile(
+    a_request, coordinator, colleague
+):
+    request = a_request(status="in_contact")
+    on_the_screen = stored(request)
+    triage.follow_up(request, date(2026, 12, 1), by=colleague)
+
+    with pytest.raises(triage.TriageError, match="Colin Coordinator"):
+        triage.record_contact(
+            on_the_screen,
+            Channel.CALL,
+            Outcome.REACHED,
+            by=coordinator,
+            follow_up_on=date(2026, 12, 8),
+        )
+
+    assert stored(request).follow_up_on == date(2026, 12, 1)
+    assert kinds(request) == ["received", "follow_up"]
+
+
 def test_a_contact_without_a_plan_keeps_the_old_one(a_request, coordinator):
     request = a_request(status="in_contact", follow_up_on=date(2026, 12, 1))
 

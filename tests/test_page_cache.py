@@ -83,6 +83,7 @@ PAST = {
     "two hosts": {"HTTP_HOST": "testserver,evil.example"},
     "no host": {"HTTP_HOST": ""},
     "plain HTTP": {"HTTP_X_FORWARDED_PROTO": "http"},
+    "HTTP to the first of two proxies": {"HTTP_X_FORWARDED_PROTO": "http, https"},
     "HTTP without a word": {"HTTP_X_FORWARDED_PROTO": None},
     "a stranger's claim of HTTPS": {"REMOTE_ADDR": "203.0.113.9"},
     "a form sent": {"method": "POST"},
@@ -93,6 +94,10 @@ PAST = {
 @pytest.mark.parametrize("request_", PAST.values(), ids=PAST.keys())
 def test_anything_but_a_plain_look_at_a_public_page_goes_to_django(site, request_):
     assert not site.is_kept(**{"path": PROCEDURE} | request_)
+
+
+def test_of_several_proxies_the_first_says_how_the_reader_came(site):
+    assert site.is_kept(path=PROCEDURE, HTTP_X_FORWARDED_PROTO="https , http")
 
 
 @pytest.mark.parametrize(

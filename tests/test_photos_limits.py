@@ -1,5 +1,6 @@
 """How large a photograph may be, how many one request holds, and which files are left over."""
 
+import hashlib
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -110,6 +111,8 @@ def test_a_photograph_that_got_a_new_file_meanwhile_is_read_from_that(a_request)
 
     assert photos.read(seen) == plain
     assert storages["private"].listdir("")[1] == [seen.stored_as] != [before]
+    sealed = storages["private"].open(seen.stored_as).read()
+    assert Photo.objects.get().digest == hashlib.sha256(sealed).hexdigest()
 
 
 def test_a_file_that_was_renewed_or_erased_meanwhile_is_left_alone(a_request):
@@ -124,7 +127,7 @@ def test_a_file_that_was_renewed_or_erased_meanwhile_is_left_alone(a_request):
     Photo.objects.filter(pk=erased.pk).delete()
     before = list(Photo.objects.values("stored_as", "digest"))
 
-    place.renew([(renewed.pk, stale), (erased.pk, erased.stored_as)])
+    place.renew([(erased.pk, erased.stored_as), (renewed.pk, stale)])
 
     assert list(Photo.objects.values("stored_as", "digest")) == before
     files_left = {renewed.stored_as, other.stored_as, stale}
@@ -134,6 +137,8 @@ def test_a_file_that_was_renewed_or_erased_meanwhile_is_left_alone(a_request):
 def test_a_file_that_is_missing_is_told_from_one_that_was_erased_or_renewed(a_request):
     (photo,) = photos.add(a_request(), [("Front", image())], by="Patient")
     place = photos.StoredPhotos()
+    (key,) = place.keys(photo.pk, photo.stored_as)
+    assert key is not None
     photos.delete_file(photo)
 
     assert place.keys(photo.pk, photo.stored_as) == [None]

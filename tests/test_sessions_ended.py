@@ -142,13 +142,18 @@ def remove_in(client, user, *, of):
         factor.delete()
 
 
-def test_a_sign_in_through_a_socket_has_no_address(coordinator):
-    request = RequestFactory().get("/", REMOTE_ADDR="", HTTP_USER_AGENT="Fire\0fox" + "x" * 5_000)
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [("203.0.113.7", "203.0.113.7"), ("2001:db8::7", "2001:db8::7"), ("", None)],
+    ids=["IPv4", "IPv6", "through a socket"],
+)
+def test_a_sign_in_is_kept_with_its_address_and_device(coordinator, sent, kept):
+    request = RequestFactory().get("/", REMOTE_ADDR=sent, HTTP_USER_AGENT="Fire\0fox" + "x" * 5_000)
     request.session = SessionStore()
     user_logged_in.send(type(coordinator), request=request, user=coordinator)
     request.session.save()
     row = StaffSession.objects.get(pk=stored_key(request.session.session_key))
-    assert row.address is None
+    assert row.address == kept
     assert row.device.startswith("Firefoxxx")
     assert len(row.device) == LONGEST_DEVICE
 
