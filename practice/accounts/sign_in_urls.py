@@ -29,8 +29,17 @@ urlpatterns = [
         views.password_reset_from_key,
         name="account_reset_password_from_key",
     ),
-    path("2fa/recovery-codes/", recovery_codes.look),
-    path("2fa/recovery-codes/generate/", recovery_codes.make_new),
-    path("2fa/recovery-codes/download/", recovery_codes.download),
+    # In front of those of the same names and addresses among the rest.
+    path("2fa/recovery-codes/", recovery_codes.look, name="mfa_view_recovery_codes"),
+    path(
+        "2fa/recovery-codes/generate/",
+        recovery_codes.make_new,
+        name="mfa_generate_recovery_codes",
+    ),
+    path(
+        "2fa/recovery-codes/download/",
+        recovery_codes.download,
+        name="mfa_download_recovery_codes",
+    ),
     path("2fa/", include("allauth.mfa.urls")),
 ]
