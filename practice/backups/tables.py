@@ -283,7 +283,8 @@ def insert(connection, table, batch):
         if connection.vendor == "postgresql":
             from psycopg2.extras import execute_values
 
-            execute_values(cursor.cursor, f"{start} %s", values, page_size=ROWS_AT_ONCE)
+            with connection.wrap_database_errors:  # It goes past Django's own cursor.
+                execute_values(cursor.cursor, f"{start} %s", values, page_size=ROWS_AT_ONCE)
         else:
             cursor.executemany(f"{start} ({', '.join(['%s'] * len(steps))})", values)
 
