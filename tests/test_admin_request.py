@@ -74,12 +74,12 @@ def test_what_was_not_agreed_to_is_off_and_says_why(client, a_request):
     row = a_request()
     shown = text(client.get(page(row)))
     assert "sms:" not in shown
-    assert "The patient did not agree to text messages." in shown
-    assert "The patient did not agree to voicemail." in shown
+    assert "The patient has not agreed to text messages." in shown
+    assert "The patient has not agreed to voicemail." in shown
     for channel in ("text", "voicemail"):
         response = act(client, row, "contact", channel=channel, outcome="message_left", note=NOTE)
         assert response.status_code == 400
-        assert "did not agree" in text(response)
+        assert "has not agreed" in text(response)
     assert not ContactAttempt.objects.exists()
 
 

@@ -13,7 +13,7 @@ from procedures.models import Procedure
 
 from .. import clock, search_words
 from ..choices import AWAITING, BestTime, CloseReason, ContactMethod, Origin, Status
-from ..consents import ON_THE_FORM
+from ..consents import ON_THE_FORM, SPOKEN
 from ..models import Consent, ConsultationRequest, ContactAttempt, Event
 
 # How many of 20 requests are in each state.
@@ -38,6 +38,9 @@ OLDEST = {
     Status.SPAM: 24 * 80,
 }
 BATCH = 2000
+# One in so many came without the form; people who program a form do not call.
+PHONED, REFERRED = 7, 15
+SENT_TO_THE_FORM = (Status.QUARANTINED, Status.SPAM)
 # Area codes of North America in their common form; 555-01xx is nobody's number in any.
 AREAS = [n for n in range(201, 990) if n % 100 != 11 and n // 10 % 10 != 9]
 AUSTIN = AREAS.index(512)
@@ -93,6 +96,7 @@ class Inventor:
             hours=self.random.uniform(0.2, OLDEST.get(status, 24 * 700))
         )
         method = pick(ContactMethod.values)
+        origin = self.origin(number, procedure, status)
         request = ConsultationRequest(
             received_at=received_at,
             full_name=f"{given} {family}",
@@ -100,10 +104,11 @@ class Inventor:
             email=f"{slugify(given)}.{slugify(family)}.{number}@example.com",
             phone=self.phone(number),
             procedure=procedure,
-            procedure_version=procedure.content_version if procedure else None,
+            procedure_version=procedure.content_version if origin == Origin.PROCEDURE else None,
             surgeon=pick([*self.surgeons, None]),
             message=pick(self.people["messages"][procedure.slug if procedure else "general"]),
-            origin=Origin.PROCEDURE if procedure else Origin.WEBSITE,
+            origin=origin,
+            referred_by=pick(self.people["referrers"]) if origin == Origin.REFERRAL else "",
             contact_method=method,
             best_time=pick(BestTime.values),
             may_leave_voicemail=self.random.random() < 0.6,
@@ -115,6 +120,14 @@ class Inventor:
             request.interpreter_language = pick(self.people["languages"])
         self.progress(request)
         return request
+
+    def origin(self, number, procedure, status):
+        if status not in SENT_TO_THE_FORM and self.staff:
+            if number % REFERRED == 0:
+                return Origin.REFERRAL
+            if number % PHONED == 0:
+                return Origin.PHONE
+        return Origin.PROCEDURE if procedure else Origin.WEBSITE
 
     def phone(self, number):
         """A number of each request's own: two people with one would look like the same."""
@@ -155,8 +168,9 @@ class Inventor:
                 wording=wording.text,
                 is_given=given[wording.field],
                 at=request.received_at,
+                recorded_by=str(self.staff[0]) if request.is_entered_by_staff else "",
             )
-            for wording in ON_THE_FORM
+            for wording in (SPOKEN if request.is_entered_by_staff else ON_THE_FORM)
         ]
 
     def timeline(self, request):
@@ -171,7 +185,7 @@ class Inventor:
             )
 
         began = Status.QUARANTINED if request.status == Status.SPAM else Status.NEW
-        yield event(Event.Kind.RECEIVED, request.received_at, to_status=began)
+        yield self.received(event, request, began)
         if request.owner:
             moment = request.first_response_at or request.received_at
             yield event(
@@ -188,6 +202,12 @@ class Inventor:
                 to_status=request.status,
                 summary=request.get_close_reason_display(),
             )
+
+    def received(self, event, request, began):
+        by, summary = None, ""
+        if request.is_entered_by_staff:
+            by, summary = self.staff[0], f"{request.get_origin_display()}, entered by staff"
+        return event(Event.Kind.RECEIVED, request.received_at, by, to_status=began, summary=summary)
 
     def first_contact(self, event, request):
         reached = request.status != Status.ATTEMPTING

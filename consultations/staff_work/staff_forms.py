@@ -60,9 +60,9 @@ def not_allowed(row):
             reasons[channel] = "No phone number was given."
         return reasons
     if not row.may_leave_voicemail:
-        reasons[Channel.VOICEMAIL] = "The patient did not agree to voicemail."
+        reasons[Channel.VOICEMAIL] = "The patient has not agreed to voicemail."
     if not row.may_text:
-        reasons[Channel.TEXT] = "The patient did not agree to text messages."
+        reasons[Channel.TEXT] = "The patient has not agreed to text messages."
     return reasons
 
 
