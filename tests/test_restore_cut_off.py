@@ -133,6 +133,7 @@ def test_killed_before_the_commit_nothing_was_changed(site, made, since, moment)
     assert is_as(site, since)
 
 
+@pytest.mark.once  # Files are swapped alike, whatever the database.
 def test_killed_at_any_step_of_the_swap_the_files_of_before_come_back(site, made, since):
     for number in itertools.count():
         if not is_killed(site, made, f"die_at_rename({number}, 'swap')"):
@@ -144,6 +145,7 @@ def test_killed_at_any_step_of_the_swap_the_files_of_before_come_back(site, made
     assert is_restored(site)
 
 
+@pytest.mark.once  # Files are swapped alike, whatever the database.
 def test_killed_while_that_is_put_in_order_it_is_put_in_order_the_next_time(site, made, since):
     for number in (0, 1, 3, 5, 7):
         assert is_killed(site, made, "os.sync = die")
@@ -152,6 +154,7 @@ def test_killed_while_that_is_put_in_order_it_is_put_in_order_the_next_time(site
         assert is_as(site, since), number
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("number", [1, 3, 4, 8])
 def test_what_is_stored_after_that_is_not_lost(site, made, since, number):
     """Though nobody should have opened the site: a machine that starts again opens it."""
@@ -230,6 +233,7 @@ def test_killed_after_the_commit_the_site_is_well(site, made, since):
     assert media(site) == "ok"
 
 
+@pytest.mark.once  # Files are swapped alike, whatever the database.
 def test_files_of_before_that_cannot_be_deleted_are_said_with_what_is_in_place(site, made, since):
     said = complaint(site, made, REFUSES_TO_DELETE)
 

@@ -164,7 +164,7 @@ def test_a_draft_whose_address_was_taken_can_be_seen_and_mended(editing, client,
     form = editor.get(f"{address}?draft")
 
     assert "Of the draft." in preview.content.decode()
-    assert "Slug: “another” belongs to another page by now." in form.content.decode()
+    assert "Web address: “another” belongs to another page by now." in form.content.decode()
     assert form.context["adminform"].form["slug"].value() == "rhinoplasty"
     sent = as_sent(editor, f"{address}?draft") | {"slug": "mended", "_save": "1"}
     assert editor.post(f"{address}?draft", sent).status_code == 302
@@ -198,7 +198,7 @@ def test_a_version_whose_address_was_taken_is_restored_but_for_its_address(resto
 
     assert (procedure.slug, procedure.risks) == ("rhinoplasty", "- The risks of then")
     assert "except for this" in words
-    assert "Slug: “another” belongs to another page by now." in words
+    assert "Web address: “another” belongs to another page by now." in words
     assert "restore once more" in words
 
 
