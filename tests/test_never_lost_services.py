@@ -130,7 +130,7 @@ def test_mail_waits_for_its_server_and_arrives_once_though_the_worker_dies(
         return len(mails) == 6 and all(mail["errors"] for mail in mails) and mails
 
     for mail in wait_for(all_tried, "every mail is tried"):
-        assert mail["state"] == "requeued"
+        assert mail["state"] == "Waiting to be tried again"
         assert set(mail["errors"]) == {"ConnectionRefusedError"}
         assert mail["waits"]
 
@@ -144,7 +144,7 @@ def test_mail_waits_for_its_server_and_arrives_once_though_the_worker_dies(
     # Then all six have arrived, and only the one in the dead worker's hand twice
     def all_sent():
         mails = site.ask(MAILS, references=references)
-        return {mail["state"] for mail in mails} == {"sent"}
+        return {mail["state"] for mail in mails} == {"Sent"}
 
     wait_for(all_sent, "every mail is sent")
     arrived = Counter(
@@ -230,7 +230,7 @@ def test_without_cache_mail_server_and_worker_everything_is_accepted(site, patie
     assert {row["reference"]} == person.references
     assert row["consents"] == 3
     mails = site.ask(MAILS, references=[row["reference"]])
-    assert [(mail["state"], mail["errors"]) for mail in mails] == [("queued", [])] * 2
+    assert [(mail["state"], mail["errors"]) for mail in mails] == [("Waiting", [])] * 2
     ready = visit(site, "/readyz")
     assert ready.status_code == 503
     assert json.loads(ready.content)["worker"] == "never started"

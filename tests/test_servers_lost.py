@@ -149,7 +149,7 @@ def test_a_worker_that_is_killed_is_followed_by_the_other_and_no_mail_goes_twice
     # Then the other sends all six within a minute, none twice
     def all_sent():
         found = servers.a.ask(MAILS, references=references)
-        return len(found) == 6 and {state for _, state in found} == {"sent"}
+        return len(found) == 6 and {state for _, state in found} == {"Sent"}
 
     wait_for(all_sent, "the other worker sends the mails", TAKEOVER + 10)
     seconds = time.monotonic() - died
@@ -166,7 +166,7 @@ def test_a_worker_that_is_killed_is_followed_by_the_other_and_no_mail_goes_twice
     second.worker.send_signal(signal.SIGTERM)
     assert second.worker.wait(timeout=20) == 0
     states = [state for _, state in servers.a.ask(MAILS, references=list(person.references))]
-    assert len(mail_server.messages) - so_far == states.count("sent") >= 1
+    assert len(mail_server.messages) - so_far == states.count("Sent") >= 1
 
 
 def is_sending(site):
