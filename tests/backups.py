@@ -3,6 +3,7 @@ with folders of its own."""
 
 import io
 import tarfile
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pyrage
@@ -17,6 +18,7 @@ from PIL import Image
 
 from consultations import photos
 from practice.backups import files, tables
+from tests.processes import a_site
 
 IDENTITY = pyrage.x25519.Identity.generate()
 RECIPIENT = str(IDENTITY.to_public())
@@ -113,6 +115,30 @@ def put_file(alias, name, content):
 
 
 # --- Fixtures, for modules that name this one among their plugins ----------------------------
+
+
+# --- A site of real processes ----------------------------------------------------------------
+
+
+@contextmanager
+def a_site_with_keys():
+    """One that encrypts its backups; the key that opens them lies in its identity.txt."""
+    with a_site(connection.vendor == "postgresql") as site:
+        site.environment["BACKUP_RECIPIENTS"] = RECIPIENT
+        (site.folder / "identity.txt").write_text(str(IDENTITY))
+        yield site
+
+
+def back_up(site):
+    """The path of a new backup."""
+    folder = site.folder / "backups"
+    before = set(folder.glob("practice-*"))
+    site.manage("backup", "--to", str(folder))
+    (made,) = set(folder.glob("practice-*")) - before
+    return made
+
+
+# --- Fixtures --------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from tests.backups import IDENTITY, RECIPIENT
+from tests.backups import a_site_with_keys, back_up
 from tests.pages import Page
 from tests.patients import Patient
-from tests.processes import ROOT, a_site, look, visit, wait_for
+from tests.processes import ROOT, look, visit, wait_for
 
 pytestmark = pytest.mark.processes
 PEOPLE = 10
@@ -82,19 +82,9 @@ for number in range(20):
 
 @pytest.fixture(scope="module")
 def site():
-    with a_site(connection.vendor == "postgresql") as site:
-        site.environment["BACKUP_RECIPIENTS"] = RECIPIENT
-        (site.folder / "identity.txt").write_text(str(IDENTITY))
+    with a_site_with_keys() as site:
         site.ask(PICTURES)
         yield site
-
-
-def backup(site):
-    folder = site.folder / "backups"
-    before = set(folder.glob("practice-*"))
-    site.manage("backup", "--to", str(folder))
-    (made,) = set(folder.glob("practice-*")) - before
-    return made
 
 
 def restore(site, path, *options):
@@ -138,12 +128,12 @@ def test_a_site_at_work_is_backed_up_lost_and_put_back(site):
     time.sleep(3)  # Nobody fills it in faster; the spam rules know.
     with ThreadPoolExecutor(4) as pool:
         sending = [pool.submit(person.send) for person in people]
-        meanwhile = backup(site)
+        meanwhile = back_up(site)
         for each in sending:
             each.result()
     assert all(person.references for person in people)
     site.stop()
-    after = backup(site)
+    after = back_up(site)
     before = site.ask(EVERYTHING)
 
     # When everything is lost, and the backup restored into nothing
@@ -175,7 +165,7 @@ def test_a_site_at_work_is_backed_up_lost_and_put_back(site):
 
 
 def test_a_restore_that_is_killed_has_changed_nothing_and_can_be_run_again(site):
-    path = backup(site)
+    path = back_up(site)
     site.ask("from practice.models import Practice; Practice.objects.update(name='Since')")
     before = site.ask(EVERYTHING)
     log = site.folder / "slow.log"
@@ -196,7 +186,7 @@ def test_a_backup_of_an_older_version_is_restored_and_then_migrated(site):
     site.manage("migrate", "consultations", "0006_counted_by_arrival", "--verbosity=0")
     older = site.ask(MIGRATIONS)
     before = site.ask(EVERYTHING)
-    path = backup(site)
+    path = back_up(site)
     site.manage("migrate", "--verbosity=0")
     site.ask(FROM_THE_FUTURE)
 

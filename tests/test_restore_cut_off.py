@@ -5,10 +5,9 @@ import itertools
 import json
 
 import pytest
-from django.db import connection
 
-from tests.backups import IDENTITY, RECIPIENT
-from tests.processes import a_site, visit
+from tests.backups import a_site_with_keys, back_up
+from tests.processes import visit
 from tests.restore_moments import (
     AND_STAYS_AWAY,
     BACKUP,
@@ -31,19 +30,9 @@ OLDER = "0006_counted_by_arrival"
 
 @pytest.fixture(scope="module")
 def site():
-    with a_site(connection.vendor == "postgresql") as site:
-        site.environment["BACKUP_RECIPIENTS"] = RECIPIENT
-        (site.folder / "identity.txt").write_text(str(IDENTITY))
+    with a_site_with_keys() as site:
         site.ask(PEOPLE)
         yield site
-
-
-def backup(site):
-    folder = site.folder / "backups"
-    before = set(folder.glob("practice-*"))
-    site.manage("backup", "--to", str(folder))
-    (made,) = set(folder.glob("practice-*")) - before
-    return made
 
 
 def restore(site, path, trick=""):
@@ -72,7 +61,7 @@ def complaint(site, path, trick):
 
 @pytest.fixture(scope="module")
 def made(site):
-    return backup(site)
+    return back_up(site)
 
 
 @pytest.fixture
@@ -286,7 +275,7 @@ def older(site, made):
     site.ask("from consultations.models import ErasureReceipt as E; E.objects.all().delete()")
     restore(site, made)
     site.manage("migrate", "consultations", OLDER, "--verbosity=0")
-    path = backup(site)
+    path = back_up(site)
     site.manage("migrate", "--verbosity=0")
     site.erased = site.ask(SINCE)
     return path

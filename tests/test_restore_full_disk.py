@@ -5,12 +5,11 @@ from types import SimpleNamespace
 import pytest
 from django.core.files.storage import FileSystemStorage, storages
 from django.core.management import CommandError
-from django.db import connection, transaction
+from django.db import transaction
 
 from practice.backups import files, restoring
 from practice.media.object_storage import StorageUnavailable
-from tests.backups import IDENTITY, RECIPIENT, backup, everything, put_file, restore
-from tests.processes import a_site
+from tests.backups import a_site_with_keys, backup, everything, put_file, restore
 
 pytest_plugins = ["tests.backups"]
 in_this_process = pytest.mark.django_db(transaction=True)
@@ -71,9 +70,7 @@ answer = [
 
 @pytest.fixture(scope="module")
 def site():
-    with a_site(connection.vendor == "postgresql") as site:
-        site.environment["BACKUP_RECIPIENTS"] = RECIPIENT
-        (site.folder / "identity.txt").write_text(str(IDENTITY))
+    with a_site_with_keys() as site:
         site.ask(BIG + ROWS)
         site.manage("backup", "--to", str(site.folder / "one.tar.age"))
         site.ask(NO_ROWS)
